@@ -1,0 +1,1 @@
+//! Real parts for end-to-end runs.
