@@ -1,1 +1,30 @@
-//! The vocabulary.
+//! The vocabulary of the ClaudeTask operator, shared by operator, runner and end-to-end tests.
+//!
+//! The way of the data: a [`ClaudeTask`] ([`spec`]) becomes a [`TaskDocument`] ([`document`]) that
+//! the containers of one Pod read; each container leaves one [`Report`] ([`report`]); the reports,
+//! with the kubelet's record of the containers, are folded into a [`ClaudeTaskStatus`] ([`fold`],
+//! [`status`]) that names a [`Phase`] ([`phase`]) and a [`Reason`] ([`reason`]).
+//! [`names`] holds every label, path and variable that two programs must agree on, [`manifest`]
+//! makes the CRD and its reference page.
+//!
+//! Not here: clients, async code, clocks, environment.
+
+pub mod document;
+pub mod fold;
+pub mod manifest;
+pub mod names;
+pub mod phase;
+pub mod reason;
+pub mod report;
+pub mod rules;
+pub mod spec;
+pub mod status;
+pub mod usd;
+
+pub use document::{RunnerSettings, TaskDocument};
+pub use phase::Phase;
+pub use reason::Reason;
+pub use report::{Outcome, Report};
+pub use spec::{ClaudeTask, ClaudeTaskSpec};
+pub use status::ClaudeTaskStatus;
+pub use usd::Usd;

@@ -1,0 +1,242 @@
+//! From what the containers did and said to phases, result, usage and verdict: pure.
+//!
+//! The operator fills [`PhaseFact`]s from the kubelet's record, a run without a cluster from its
+//! own. Not here: Pod facts beside the reports (the operator adds an [`Ending`] for those).
+
+use jiff::Timestamp;
+
+use crate::phase::Phase;
+use crate::reason::Reason;
+use crate::report::{Outcome, Report};
+use crate::status::{
+    ClaudeTaskStatus, Condition, ConditionStatus, ConflictSummary, DisplayPhase, PhaseState,
+    PhaseStatus, RECONCILING, STALLED, SUCCEEDED, TaskResult, Usage,
+};
+
+/// What is known of one phase's container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum PhaseFact {
+    /// It has not started.
+    #[default]
+    Pending,
+    /// It runs.
+    Running {
+        /// Since when.
+        started_at: Option<Timestamp>,
+    },
+    /// It ended.
+    Ended {
+        /// When it started.
+        started_at: Option<Timestamp>,
+        /// When it ended.
+        finished_at: Option<Timestamp>,
+        /// Its exit code.
+        exit_code: i32,
+        /// What it said, if that was a report of this phase.
+        report: Option<Box<Report>>,
+    },
+}
+
+impl PhaseFact {
+    /// The report of an ended phase.
+    pub fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Ended { report, .. } => report.as_deref(),
+            Self::Pending | Self::Running { .. } => None,
+        }
+    }
+
+    fn exit_code(&self) -> Option<i32> {
+        match self {
+            Self::Ended { exit_code, .. } => Some(*exit_code),
+            Self::Pending | Self::Running { .. } => None,
+        }
+    }
+
+    const fn started_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pending => None,
+            Self::Running { started_at } | Self::Ended { started_at, .. } => *started_at,
+        }
+    }
+}
+
+/// The facts of the five phases in order, indexed by [`Phase`].
+pub type PhaseFacts = [PhaseFact; 5];
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Why.
+    pub reason: Reason,
+    /// A sentence for the task's author.
+    pub message: String,
+}
+
+/// The verdict that the reports alone prove, or nothing. In order: `push` ended with 0 and a valid
+/// success; a git container ended otherwise with a reason. What agent containers say decides
+/// nothing here: a later git container repeats what it believes of it.
+pub fn ending(facts: &PhaseFacts) -> Option<Ending> {
+    let push = &facts[Phase::Push as usize];
+    if push.exit_code() == Some(0)
+        && let Some(report) = push.report()
+        && report.outcome != Outcome::Failed
+        && let Some(reason) = report.reason.filter(|reason| reason.is_success())
+    {
+        return Some(Ending { reason, message: report.message.clone() });
+    }
+    Phase::ALL.into_iter().filter(|phase| !phase.is_agent()).find_map(|phase| {
+        let fact = &facts[phase as usize];
+        let report = fact.report().filter(|_| fact.exit_code() != Some(0))?;
+        let reason = report.reason.filter(|reason| !reason.is_success())?;
+        Some(Ending { reason, message: report.message.clone() })
+    })
+}
+
+/// The state of each phase. With an `ending`, phases that never ran are Skipped, and the one that
+/// was interrupted carries its reason.
+pub fn phases(facts: &PhaseFacts, ending: Option<&Ending>) -> Vec<PhaseStatus> {
+    Phase::ALL
+        .into_iter()
+        .map(|phase| phase_status(phase, &facts[phase as usize], ending))
+        .collect()
+}
+
+fn phase_status(phase: Phase, fact: &PhaseFact, ending: Option<&Ending>) -> PhaseStatus {
+    let blank = PhaseStatus {
+        name: phase,
+        state: PhaseState::Pending,
+        started_at: fact.started_at(),
+        finished_at: None,
+        reason: None,
+        message: String::new(),
+    };
+    let interrupted = |status: PhaseStatus| PhaseStatus {
+        state: PhaseState::Failed,
+        reason: ending.map(|ending| ending.reason),
+        message: ending.map(|ending| ending.message.clone()).unwrap_or_default(),
+        ..status
+    };
+    match fact {
+        PhaseFact::Pending if ending.is_some() => {
+            PhaseStatus { state: PhaseState::Skipped, ..blank }
+        }
+        PhaseFact::Pending => blank,
+        PhaseFact::Running { .. } if ending.is_some() => interrupted(blank),
+        PhaseFact::Running { .. } => PhaseStatus { state: PhaseState::Running, ..blank },
+        PhaseFact::Ended { finished_at, report, .. } => {
+            let ended = PhaseStatus { finished_at: *finished_at, ..blank };
+            match report {
+                Some(report) => PhaseStatus {
+                    state: state_of(report.outcome),
+                    reason: report.reason,
+                    message: report.message.clone(),
+                    ..ended
+                },
+                None => interrupted(ended),
+            }
+        }
+    }
+}
+
+const fn state_of(outcome: Outcome) -> PhaseState {
+    match outcome {
+        Outcome::Succeeded => PhaseState::Succeeded,
+        Outcome::Failed => PhaseState::Failed,
+        Outcome::Skipped => PhaseState::Skipped,
+    }
+}
+
+/// What came out so far. The checkpoint is named while the branch does not hold the work.
+pub fn result(facts: &PhaseFacts) -> TaskResult {
+    let report = |phase: Phase| facts[phase as usize].report();
+    let (clone, run) = (report(Phase::Clone), report(Phase::Run));
+    let (rebase, resolve, push) =
+        (report(Phase::Rebase), report(Phase::ConflictResolution), report(Phase::Push));
+    let pushed = push.filter(|push| push.outcome == Outcome::Succeeded);
+    let checkpoint = [push, rebase].into_iter().flatten().find_map(|r| r.checkpoint.clone());
+    TaskResult {
+        branch: pushed.and_then(|push| push.branch.clone()),
+        commit: pushed.and_then(|push| push.commit.clone()),
+        start_commit: clone.and_then(|clone| clone.start_commit.clone()),
+        onto_commit: [push, rebase, clone]
+            .into_iter()
+            .flatten()
+            .find_map(|r| r.onto_commit.clone()),
+        conflicts: rebase.and_then(|rebase| conflicts(rebase, resolve)),
+        diff: pushed.and_then(|push| push.diff),
+        checkpoint: checkpoint.filter(|_| pushed.is_none()),
+        summary: run.and_then(|run| run.summary.clone()),
+    }
+}
+
+fn conflicts(rebase: &Report, resolve: Option<&Report>) -> Option<ConflictSummary> {
+    let resolved = resolve.filter(|resolve| resolve.outcome == Outcome::Succeeded);
+    Some(ConflictSummary {
+        count: rebase.conflicts.filter(|count| *count > 0)?,
+        files: rebase.conflict_files.clone(),
+        rounds: resolve.and_then(|resolve| resolve.rounds),
+        resolved_by: resolved.map(|_| "Claude".to_owned()),
+    })
+}
+
+/// What all Claude processes used, or nothing when none has reported.
+pub fn usage(facts: &PhaseFacts) -> Option<Usage> {
+    facts.iter().filter_map(|fact| fact.report()?.usage).reduce(|sum, usage| sum + usage)
+}
+
+/// The state of the attempt in one word.
+pub fn display(facts: &PhaseFacts, ending: Option<&Ending>) -> DisplayPhase {
+    match ending {
+        Some(ending) if ending.reason.is_success() => DisplayPhase::Succeeded,
+        Some(_) => DisplayPhase::Failed,
+        None => Phase::ALL
+            .into_iter()
+            .rfind(|phase| facts[*phase as usize] != PhaseFact::Pending)
+            .map_or(DisplayPhase::Queued, DisplayPhase::of),
+    }
+}
+
+/// The three conditions. `obstacle` is a reason why an unfinished attempt does not get on (an
+/// image that cannot be pulled); `now` is used only for conditions that change.
+pub fn conditions(
+    previous: &ClaudeTaskStatus,
+    display: DisplayPhase,
+    ending: Option<&Ending>,
+    obstacle: Option<&Ending>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    use ConditionStatus::{False, True, Unknown};
+    let said = ending.or(obstacle);
+    let reason = said.map_or(display.as_str(), |said| said.reason.as_str());
+    let message = said.map(|said| said.message.as_str()).unwrap_or_default();
+    let success = ending.map(|ending| ending.reason.is_success());
+    let make = |type_: &str, status| {
+        let since = previous.condition(type_).filter(|old| old.status == status);
+        Condition {
+            type_: type_.to_owned(),
+            status,
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_time: since.map_or(now, |old| old.last_transition_time),
+            observed_generation: generation,
+        }
+    };
+    let verdict = success.map_or(Unknown, |success| if success { True } else { False });
+    vec![
+        make(SUCCEEDED, verdict),
+        make(RECONCILING, if ending.is_some() { False } else { True }),
+        make(STALLED, if success == Some(false) { True } else { False }),
+    ]
+}
+
+/// Earliest start of a phase.
+pub fn started_at(facts: &PhaseFacts) -> Option<Timestamp> {
+    facts.iter().filter_map(PhaseFact::started_at).min()
+}
+
+/// Session of Claude Code.
+pub fn session_id(facts: &PhaseFacts) -> Option<String> {
+    facts[Phase::Run as usize].report()?.session_id.clone()
+}

@@ -1,0 +1,79 @@
+//! Every name that two programs must agree on: labels, containers, volumes, paths, variables.
+//!
+//! Not here: reasons ([`crate::reason`]) and phases ([`crate::phase`]).
+
+/// API group of the custom resource.
+pub const GROUP: &str = "claudetask.dev";
+/// Served and stored version.
+pub const VERSION: &str = "v1alpha1";
+/// Kind of the custom resource.
+pub const KIND: &str = "ClaudeTask";
+
+/// Label that says who made a Job or Pod.
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`LABEL_MANAGED_BY`], field manager and event reporter of the operator.
+pub const MANAGER: &str = "claudetask-operator";
+/// Label with the task's name, on Job and Pod.
+pub const LABEL_TASK: &str = "claudetask.dev/task";
+/// Label with the task's UID, on Job and Pod; children are found by it and checked by owner UID.
+pub const LABEL_TASK_UID: &str = "claudetask.dev/task-uid";
+/// Label with the attempt's number (from 1), on Job and Pod.
+pub const LABEL_ATTEMPT: &str = "claudetask.dev/attempt";
+/// Annotation on the task with its verdict, so that a restore without status does not run it again.
+pub const ANNOTATION_VERDICT: &str = "claudetask.dev/verdict";
+/// kubectl's annotation that names the container of `kubectl logs POD` without `-c`.
+pub const ANNOTATION_DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
+/// Name of the native sidecar that pushes partial work while Claude runs; it is no phase.
+pub const SAVE_CONTAINER: &str = "save";
+
+/// Variable with the [`crate::TaskDocument`] as JSON; every container has it.
+pub const ENV_DOCUMENT: &str = "CLAUDETASK";
+/// Variable with the prompt; agent containers only.
+pub const ENV_PROMPT: &str = "CLAUDETASK_PROMPT";
+
+/// Keys of the model Secret that reach Claude Code; any other key is ignored.
+pub const MODEL_KEYS: [&str; 3] =
+    ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"];
+
+/// A mounted directory: the volume's name and the path at which containers see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mount {
+    /// Name of the volume in the Pod.
+    pub volume: &'static str,
+    /// Absolute path in the container.
+    pub path: &'static str,
+}
+
+/// Trusted bare repository (`r.git` below it) and the git side's own notes. Agent side: read-only.
+pub const REPO: Mount = Mount { volume: "repo", path: "/claudetask/repo" };
+/// The agent's clone (`repo` below it). Git containers other than `clone` never mount it.
+pub const WORKSPACE: Mount = Mount { volume: "workspace", path: "/workspace" };
+/// What the git side tells the agent side. Agent side: read-only.
+pub const PLAN: Mount = Mount { volume: "plan", path: "/claudetask/plan" };
+/// What the agent side hands back. Git side: read-only.
+pub const HANDOFF: Mount = Mount { volume: "handoff", path: "/claudetask/handoff" };
+/// Claude's transcript and nothing else.
+pub const SESSION: Mount = Mount { volume: "session", path: "/claudetask/session" };
+/// The private repository of `save`.
+pub const SAVER: Mount = Mount { volume: "saver", path: "/claudetask/saver" };
+/// The git credentials Secret, one file a key; git containers only.
+pub const GIT_CREDENTIALS: Mount =
+    Mount { volume: "git-credentials", path: "/claudetask/git-credentials" };
+
+/// HOME of a container, backed by a volume of its own (`home-<container>`).
+pub const HOME_PATH: &str = "/home/claude";
+/// Temporary files of a container, backed by a volume of its own (`tmp-<container>`).
+pub const TMP_PATH: &str = "/tmp";
+
+/// User and group of every container, and the volumes' group.
+pub const RUN_AS: i64 = 10001;
+
+/// Where a container leaves its [`crate::Report`] (Kubernetes' default path).
+pub const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// First line of a commit trailer that marks what this operator pushed: `ClaudeTask: <uid>`.
+pub const TRAILER: &str = "ClaudeTask";
+
+/// Default prefix of checkpoint refs; the task's UID follows.
+pub const CHECKPOINT_PREFIX: &str = "refs/claudetask/";
