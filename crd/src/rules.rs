@@ -3,7 +3,7 @@
 //! Ref names follow `git check-ref-format`, and may not begin with `-`, which git would take for
 //! an option. Not here: rules of a single field, which stand beside it in [`crate::spec`].
 
-use kube::core::cel::{Reason, Rule};
+use kube::core::cel::{Message, Reason, Rule};
 
 /// The field cannot change after creation. The rule sits on the spec, because one on an optional
 /// field does not see it added or removed.
@@ -11,7 +11,7 @@ pub fn immutable(field: &str) -> Rule {
     Rule::new(format!(
         "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
     ))
-    .message(format!("{field} cannot change: a ClaudeTask runs once; create a new one instead"))
+    .message(Message::Message(format!("{field} cannot change: a ClaudeTask runs once; create a new one instead")))
     .field_path(format!(".{field}"))
     .reason(Reason::FieldValueForbidden)
 }
@@ -34,5 +34,5 @@ pub fn object_name() -> Rule {
 /// Every value of a list of strings has something to say and stays on one line.
 pub fn one_line_each(what: &str) -> Rule {
     Rule::new("self.all(line, line.matches('^[^\\\\x00-\\\\x1f\\\\x7f]*[^\\\\s\\\\x00-\\\\x1f\\\\x7f][^\\\\x00-\\\\x1f\\\\x7f]*$'))")
-        .message(format!("each {what} must be one line that is not blank"))
+        .message(Message::Message(format!("each {what} must be one line that is not blank")))
 }
