@@ -240,3 +240,171 @@ pub fn started_at(facts: &PhaseFacts) -> Option<Timestamp> {
 pub fn session_id(facts: &PhaseFacts) -> Option<String> {
     facts[Phase::Run as usize].report()?.session_id.clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Ending, PhaseFact, PhaseFacts, conditions, display, ending, phases, result, usage,
+    };
+    use crate::phase::Phase;
+    use crate::reason::Reason;
+    use crate::report::{Outcome, Report};
+    use crate::status::{
+        ClaudeTaskStatus, ConditionStatus, DisplayPhase, PhaseState, RECONCILING, STALLED,
+        SUCCEEDED, Usage,
+    };
+    use crate::usd::Usd;
+
+    fn ended(exit_code: i32, report: Report) -> PhaseFact {
+        PhaseFact::Ended {
+            started_at: None,
+            finished_at: None,
+            exit_code,
+            report: Some(Box::new(report)),
+        }
+    }
+
+    fn silent(exit_code: i32) -> PhaseFact {
+        PhaseFact::Ended { started_at: None, finished_at: None, exit_code, report: None }
+    }
+
+    fn ok(phase: Phase) -> PhaseFact {
+        ended(0, Report::new(phase, Outcome::Succeeded))
+    }
+
+    fn pushed(reason: Reason) -> PhaseFact {
+        ended(0, Report { reason: Some(reason), ..Report::new(Phase::Push, Outcome::Succeeded) })
+    }
+
+    fn facts<const N: usize>(first: [PhaseFact; N]) -> PhaseFacts {
+        let mut facts = PhaseFacts::default();
+        for (place, fact) in facts.iter_mut().zip(first) {
+            *place = fact;
+        }
+        facts
+    }
+
+    fn states(facts: &PhaseFacts) -> Vec<PhaseState> {
+        phases(facts, ending(facts).as_ref()).into_iter().map(|phase| phase.state).collect()
+    }
+
+    #[test]
+    fn only_push_with_exit_zero_and_a_success_reason_is_a_success() {
+        let before =
+            || [Phase::Clone, Phase::Run, Phase::Rebase, Phase::ConflictResolution].map(ok);
+        let with = |push: PhaseFact| {
+            let [a, b, c, d] = before();
+            ending(&[a, b, c, d, push]).map(|ending| ending.reason)
+        };
+        assert_eq!(with(pushed(Reason::Pushed)), Some(Reason::Pushed));
+        assert_eq!(with(PhaseFact::Pending), None);
+        assert_eq!(with(silent(0)), None, "an exit code alone proves nothing");
+        assert_eq!(with(ok(Phase::Push)), None, "a success needs its reason");
+        let failed = Report::failed(Phase::Push, Reason::PushRejected, "hook declined");
+        assert_eq!(with(ended(0, failed.clone())), None, "a failure with exit 0 is no success");
+        assert_eq!(with(ended(1, failed)), Some(Reason::PushRejected));
+        let lying =
+            Report { reason: Some(Reason::Pushed), ..Report::new(Phase::Push, Outcome::Succeeded) };
+        assert_eq!(with(ended(1, lying)), None, "a success with exit 1 is none");
+    }
+
+    #[test]
+    fn what_an_agent_container_says_decides_nothing() {
+        let report = Report::failed(Phase::Run, Reason::AuthenticationFailed, "planted");
+        let lone = facts([ok(Phase::Clone), ended(1, report.clone())]);
+        assert_eq!(ending(&lone), None);
+        let mut pushed_by_run = Report::new(Phase::Run, Outcome::Succeeded);
+        pushed_by_run.reason = Some(Reason::Pushed);
+        assert_eq!(ending(&facts([ok(Phase::Clone), ended(0, pushed_by_run)])), None);
+    }
+
+    #[test]
+    fn a_failed_run_is_saved_by_rebase_which_carries_the_verdict() {
+        let run = Report::failed(Phase::Run, Reason::BudgetExceeded, "2.00 of 2.00 spent");
+        let mut rebase =
+            Report::skipped(Phase::Rebase, Reason::BudgetExceeded, "2.00 of 2.00 spent");
+        rebase.checkpoint = Some("refs/claudetask/u".into());
+        let facts = facts([ok(Phase::Clone), ended(0, run), ended(1, rebase)]);
+        assert_eq!(ending(&facts).unwrap().reason, Reason::BudgetExceeded);
+        assert_eq!(
+            states(&facts),
+            [
+                PhaseState::Succeeded,
+                PhaseState::Failed,
+                PhaseState::Skipped,
+                PhaseState::Skipped,
+                PhaseState::Skipped
+            ]
+        );
+        assert_eq!(result(&facts).checkpoint.as_deref(), Some("refs/claudetask/u"));
+        assert_eq!(display(&facts, ending(&facts).as_ref()), DisplayPhase::Failed);
+    }
+
+    #[test]
+    fn a_phase_without_a_report_carries_the_reason_of_the_ending() {
+        let facts = facts([ok(Phase::Clone), silent(137)]);
+        let lost = Ending { reason: Reason::Lost, message: "gone".into() };
+        let run = &phases(&facts, Some(&lost))[1];
+        assert_eq!((run.state, run.reason), (PhaseState::Failed, Some(Reason::Lost)));
+    }
+
+    #[test]
+    fn a_pushed_result_has_no_checkpoint_and_the_sum_of_the_usage() {
+        let spent =
+            |micros| Usage { cost_usd: Usd::from_micros(micros), turns: 2, ..Usage::default() };
+        let mut run = Report::new(Phase::Run, Outcome::Succeeded);
+        run.usage = Some(spent(200_000));
+        let mut rebase = Report::new(Phase::Rebase, Outcome::Succeeded);
+        rebase.checkpoint = Some("refs/claudetask/u".into());
+        rebase.conflicts = Some(2);
+        let mut resolve = Report::new(Phase::ConflictResolution, Outcome::Succeeded);
+        resolve.usage = Some(spent(300_000));
+        resolve.rounds = Some(1);
+        let facts = [
+            ok(Phase::Clone),
+            ended(0, run),
+            ended(0, rebase),
+            ended(0, resolve),
+            pushed(Reason::Pushed),
+        ];
+        let usage = usage(&facts).unwrap();
+        assert_eq!((usage.cost_usd.to_string(), usage.turns), ("0.50".into(), 4));
+        let result = result(&facts);
+        assert_eq!(result.checkpoint, None);
+        assert_eq!(result.conflicts.unwrap().resolved_by.as_deref(), Some("Claude"));
+    }
+
+    #[test]
+    fn conditions_keep_their_time_until_their_status_changes() {
+        let (early, late) =
+            ("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-01T00:01:00Z".parse().unwrap());
+        let none = ClaudeTaskStatus::default();
+        let first = conditions(&none, DisplayPhase::Cloning, None, None, Some(1), early);
+        let status = ClaudeTaskStatus { conditions: first, ..none };
+        assert!(!status.is_finished());
+        let second = conditions(&status, DisplayPhase::Running, None, None, Some(1), late);
+        assert!(second.iter().all(|condition| condition.last_transition_time == early));
+        assert_eq!(second[0].reason, "Running");
+        let gone = Ending { reason: Reason::Lost, message: "gone".into() };
+        let last = conditions(&status, DisplayPhase::Failed, Some(&gone), None, Some(1), late);
+        let status = ClaudeTaskStatus { conditions: last, ..status };
+        assert!(status.is_finished());
+        for (type_, expected) in [
+            (SUCCEEDED, ConditionStatus::False),
+            (RECONCILING, ConditionStatus::False),
+            (STALLED, ConditionStatus::True),
+        ] {
+            let condition = status.condition(type_).unwrap();
+            assert_eq!((condition.status, condition.last_transition_time), (expected, late));
+            assert_eq!(condition.reason, "Lost");
+        }
+    }
+
+    #[test]
+    fn the_display_follows_the_newest_phase() {
+        assert_eq!(display(&PhaseFacts::default(), None), DisplayPhase::Queued);
+        let running = facts([ok(Phase::Clone), PhaseFact::Running { started_at: None }]);
+        assert_eq!(display(&running, None), DisplayPhase::Running);
+        assert_eq!(states(&running)[1..3], [PhaseState::Running, PhaseState::Pending]);
+    }
+}

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod names;
 pub mod phase;
 pub mod reason;
+pub mod reference;
 pub mod report;
 pub mod rules;
 pub mod spec;

@@ -167,21 +167,21 @@ impl Report {
             self.summary = cut(&summary, excess);
             return true;
         }
-        match cut(&self.message, excess) {
-            Some(message) => self.message = message,
-            None if self.message.is_empty() => return false,
-            None => self.message.clear(),
+        if self.message.is_empty() {
+            return false;
         }
+        self.message = cut(&self.message, excess).unwrap_or_default();
         true
     }
 }
 
-/// `text` without its last `excess` bytes (and a few for the ellipsis), or nothing.
+/// `text` without its last `excess` bytes, but at most half of it goes at a time, because JSON
+/// escapes make the text longer than it is; nothing when too little would be left.
 fn cut(text: &str, excess: usize) -> Option<String> {
     const ELLIPSIS: char = '…';
-    let keep = text.len().checked_sub(excess + ELLIPSIS.len_utf8())?;
-    let end = (0..=keep).rev().find(|&end| text.is_char_boundary(end))?;
-    (end > 0).then(|| format!("{}{ELLIPSIS}", &text[..end]))
+    let gone = excess.min(text.len() / 2) + ELLIPSIS.len_utf8();
+    let end = text.floor_char_boundary(text.len().checked_sub(gone)?);
+    (end > 0).then(|| format!("{}{ELLIPSIS}", text[..end].trim_end_matches(ELLIPSIS)))
 }
 
 #[cfg(test)]

@@ -19,8 +19,7 @@ pub fn immutable(field: &str) -> Rule {
 /// The value is a ref name that git accepts.
 pub fn ref_name() -> Rule {
     Rule::new(
-        "self.matches('^[^-/.~^:?*\\\\[\\\\\\\\\\\\s\\\\x00-\\\\x1f\\\\x7f][^~^:?*\\\\[\\\\\\\\\\\\s\\\\x00-\\\\x1f\\\\x7f]*$') && \
-         !self.matches('[.][.]|@[{]|//|/[.]|/$|[.]$|[.]lock$|[.]lock/|^@$')",
+        r"self.matches('^[^-/.~^:?*\\[\\\\\\s\\x00-\\x1f\\x7f][^~^:?*\\[\\\\\\s\\x00-\\x1f\\x7f]*$') && !self.matches('[.][.]|@[{]|//|/[.]|/$|[.]$|[.]lock$|[.]lock/|^@$')",
     )
     .message("is no git ref name: see `git check-ref-format`; it may not begin with `-` either")
 }
@@ -33,6 +32,6 @@ pub fn object_name() -> Rule {
 
 /// Every value of a list of strings has something to say and stays on one line.
 pub fn one_line_each(what: &str) -> Rule {
-    Rule::new("self.all(line, line.matches('^[^\\\\x00-\\\\x1f\\\\x7f]*[^\\\\s\\\\x00-\\\\x1f\\\\x7f][^\\\\x00-\\\\x1f\\\\x7f]*$'))")
+    Rule::new(r"self.all(line, line.matches('^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$'))")
         .message(Message::Message(format!("each {what} must be one line that is not blank")))
 }

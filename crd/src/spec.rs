@@ -53,7 +53,7 @@ pub struct ClaudeTaskSpec {
     /// What Claude Code is to do, in plain words; at most 100,000 bytes. Immutable.
     #[schemars(length(min = 1, max = 100_000))]
     #[x_kube(
-        validation = Rule::new("self.matches('[^\\\\s]')").message("must say something: it is blank"),
+        validation = Rule::new(r"self.matches('[^\\s]')").message("must say something: it is blank"),
         validation = Rule::new("size(bytes(self)) <= 100000").message("is longer than 100,000 bytes: put long material into the repository")
     )]
     pub prompt: String,
@@ -91,7 +91,7 @@ pub struct Repository {
     /// only if the operator allows it. Without user or password: they belong into the Secret.
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(
-        validation = Rule::new("self.matches('^https?://[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?(:[0-9]{1,5})?/[^?#\\\\s\\\\x00-\\\\x1f\\\\x7f\\\\\\\\]+$')")
+        validation = Rule::new(r"self.matches('^https?://[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?(:[0-9]{1,5})?/[^?#\\s\\x00-\\x1f\\x7f\\\\]+$')")
             .message("must be https://HOST/PATH, without user, password, query or blanks; put credentials into the Secret named by credentialsSecret"),
         validation = Rule::new("!self.matches('/[.][.]?(/|$)') && !self.contains('%')").message("must not contain `.` or `..` as a path segment, or `%`")
     )]
@@ -210,13 +210,13 @@ pub struct Author {
     /// Name. Default `Claude`.
     #[serde(default = "default_author_name")]
     #[schemars(length(min = 1, max = 100))]
-    #[x_kube(validation = Rule::new("self.matches('^[^<>\\\\x00-\\\\x1f\\\\x7f]*[^<>.,:;\\\\s\\\\x00-\\\\x1f\\\\x7f][^<>\\\\x00-\\\\x1f\\\\x7f]*$')")
+    #[x_kube(validation = Rule::new(r"self.matches('^[^<>\\x00-\\x1f\\x7f]*[^<>.,:;\\s\\x00-\\x1f\\x7f][^<>\\x00-\\x1f\\x7f]*$')")
         .message("must be a name of one line without `<` and `>`"))]
     pub name: String,
     /// Mail address. Default `noreply@anthropic.com`.
     #[serde(default = "default_author_email")]
     #[schemars(length(min = 1, max = 254))]
-    #[x_kube(validation = Rule::new("self.matches('^[^<>@\\\\s\\\\x00-\\\\x1f\\\\x7f]+@[^<>@\\\\s\\\\x00-\\\\x1f\\\\x7f]+$')")
+    #[x_kube(validation = Rule::new(r"self.matches('^[^<>@\\s\\x00-\\x1f\\x7f]+@[^<>@\\s\\x00-\\x1f\\x7f]+$')")
         .message("must be a mail address such as bot@example.com"))]
     pub email: String,
 }
@@ -240,13 +240,13 @@ pub struct Claude {
     /// Model id. Default: Claude Code's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][-A-Za-z0-9._:/@]*(\\\\[[0-9a-z]+\\\\])?$')").message("must be a model id such as claude-sonnet-5-5"))]
+    #[x_kube(validation = Rule::new(r"self.matches('^[A-Za-z0-9][-A-Za-z0-9._:/@]*(\\[[0-9a-z]+\\])?$')").message("must be a model id such as claude-sonnet-5-5"))]
     pub model: Option<String>,
 
     /// Model id that Claude Code switches to when the first is overloaded. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][-A-Za-z0-9._:/@]*(\\\\[[0-9a-z]+\\\\])?$')").message("must be a model id such as claude-sonnet-5-5"))]
+    #[x_kube(validation = Rule::new(r"self.matches('^[A-Za-z0-9][-A-Za-z0-9._:/@]*(\\[[0-9a-z]+\\])?$')").message("must be a model id such as claude-sonnet-5-5"))]
     pub fallback_model: Option<String>,
 
     /// Most model requests of Claude's main loop in one start, 1 to 1,000. Default: no limit but
