@@ -1,1 +1,28 @@
-//! Stub.
+//! The program inside a task's containers: one subcommand, and one typed function, per phase.
+//!
+//! The way of the data: [`config`] reads the task document and [`dirs`] names the mounted
+//! directories; [`clone`] writes [`plan`]`/start.json`; [`run`] leaves bundles and a result in
+//! [`handoff`]; [`rebase`] imports the last [`bundle`], puts it on the [`checkpoint`] and
+//! [`land`]s it, which gives `landing.json`; [`resolve`] hands back contents of files; [`push`]
+//! builds the [`result`] from them and pushes it. [`save`] runs beside and pushes partial work.
+//! What a phase returns becomes an [`ended::Ended`]: report and exit code.
+//!
+//! Two sides that trust each other one way only: git containers hold the git credential and take
+//! nothing from the agent side but what [`handoff`] has checked; agent containers ([`run`],
+//! [`resolve`], [`claude`], [`work`], [`verify`]) hold the model credential.
+
+pub mod config;
+pub mod dirs;
+pub mod ended;
+pub mod handoff;
+pub mod marker;
+pub mod plan;
+pub mod start;
+pub mod store;
+
+pub mod git;
+
+pub mod progress;
+pub mod resolve;
+pub mod run;
+pub mod scrub;

@@ -1,0 +1,58 @@
+//! What the environment tells the runner: the only place that reads it.
+//!
+//! Not here: directories ([`crate::dirs`]), command line (the binary).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crd::{TaskDocument, names};
+
+/// The task as this container knows it.
+#[derive(Clone)]
+pub struct Config {
+    /// The task.
+    pub document: TaskDocument,
+    /// The prompt; agent containers only.
+    pub prompt: Option<String>,
+    /// Model credentials and address, those of [`names::MODEL_KEYS`] that are set and not empty;
+    /// agent containers only.
+    pub model: BTreeMap<String, String>,
+    /// This program, which git starts as its credential helper.
+    pub program: PathBuf,
+}
+
+/// The environment is not the one that the operator makes.
+#[derive(Debug, thiserror::Error)]
+pub enum Misconfigured {
+    /// The document is not there.
+    #[error(
+        "the variable {} is not set: this program runs in the containers of a ClaudeTask",
+        names::ENV_DOCUMENT
+    )]
+    NoDocument,
+    /// The document is of another version, or damaged.
+    #[error("the variable {var} holds no task document: {0}", var = names::ENV_DOCUMENT)]
+    Document(#[from] serde_json::Error),
+    /// The system does not say which file this program is.
+    #[error("cannot find this program's own file: {0}")]
+    Program(#[from] std::io::Error),
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when there is no task in it.
+    pub fn from_env() -> Result<Self, Misconfigured> {
+        let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let document = read(names::ENV_DOCUMENT).ok_or(Misconfigured::NoDocument)?;
+        let model =
+            names::MODEL_KEYS.iter().filter_map(|key| Some(((*key).to_owned(), read(key)?)));
+        Ok(Self {
+            document: serde_json::from_str(&document)?,
+            prompt: read(names::ENV_PROMPT),
+            model: model.collect(),
+            program: std::env::current_exe()?,
+        })
+    }
+}

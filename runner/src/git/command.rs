@@ -1,0 +1,328 @@
+//! The one place that builds git commands, for both sides.
+//!
+//! The environment is built from nothing and outranks the repository's own configuration. Output
+//! is bytes; what it means is read by pure functions elsewhere. Not here: addresses and
+//! credentials ([`crate::git::remote`]).
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::dirs::Dirs;
+use crate::git::watchdog::Watchdog;
+
+/// Largest output that is kept, in bytes; more is an error, so that a hostile repository cannot
+/// fill the memory.
+const OUTPUT_LIMIT: u64 = 256 << 20;
+/// Error output that is kept, in bytes; the rest is read and dropped.
+const ERROR_LIMIT: u64 = 64 << 10;
+
+/// Settings of every command, each with the accident that it prevents. They outrank the
+/// repository's own.
+const SETTINGS: [(&str, &str); 27] = [
+    // Nothing in a repository or template executes.
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("core.askPass", ""),
+    ("credential.helper", ""),
+    ("commit.gpgSign", "false"),
+    // Attributes choose merge drivers, filters and encodings: a merge here has none of them.
+    ("core.attributesFile", "/dev/null"),
+    // The empty tree: git 2.43 to 2.45 read attributes of a bare repository from HEAD.
+    ("attr.tree", "4b825dc642cb6eb9a060e54bf8d69288fbee4904"),
+    ("core.excludesFile", "/dev/null"),
+    ("core.autocrlf", "false"),
+    // A background repack would delete objects that the agent's clone borrows.
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    // CVE-2024-32002: submodules are never entered.
+    ("submodule.recurse", "false"),
+    ("fetch.recurseSubmodules", "false"),
+    ("push.recurseSubmodules", "no"),
+    // The same merge everywhere, whatever git's defaults become.
+    ("merge.renames", "true"),
+    ("merge.directoryRenames", "conflict"),
+    ("merge.renameLimit", "7000"),
+    ("merge.conflictStyle", "diff3"),
+    ("merge.renormalize", "false"),
+    ("i18n.commitEncoding", "UTF-8"),
+    ("i18n.logOutputEncoding", "UTF-8"),
+    // Paths are printed as they are.
+    ("core.quotePath", "false"),
+    // A credential is asked for with the whole path, and never follows a redirect.
+    ("credential.useHttpPath", "true"),
+    ("http.followRedirects", "false"),
+    // A server that sends nothing for ten minutes is gone; a slow hook is not.
+    ("http.lowSpeedLimit", "1"),
+    ("http.lowSpeedTime", "600"),
+    // The volumes die with the Pod: waiting for the disk protects nothing.
+    ("core.fsync", "none"),
+];
+
+/// Environment of every command besides HOME, TMPDIR and the settings.
+const ENVIRONMENT: [(&str, &str); 11] = [
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    // Messages are recognised by their words.
+    ("LC_ALL", "C"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    // Nobody is there to answer.
+    ("GIT_TERMINAL_PROMPT", "0"),
+    // No transport unless a command names it: an address in a repository leads nowhere.
+    ("GIT_ALLOW_PROTOCOL", "none"),
+    // Reading does not write.
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    // A replace ref shows other contents under a trusted name.
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    // A file name is not a pattern.
+    ("GIT_LITERAL_PATHSPECS", "1"),
+];
+
+/// Set when the container is to stop: no further git command starts, the running one finishes.
+pub type Stop = Arc<AtomicBool>;
+
+/// A repository and the environment in which git works on it.
+#[derive(Debug, Clone)]
+pub struct Git {
+    place: Place,
+    home: PathBuf,
+    tmp: PathBuf,
+    stop: Stop,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Bare(PathBuf),
+    Worktree(PathBuf),
+}
+
+/// A command being put together.
+#[derive(Debug)]
+pub struct GitCommand {
+    command: Command,
+    name: String,
+    settings: Vec<(String, String)>,
+    input: Vec<u8>,
+    limit: Option<Duration>,
+    stop: Stop,
+}
+
+/// What a command that ran to its end left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Exit code; nothing when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Error output, cut at 64 KiB, without bytes that are no UTF-8.
+    pub stderr: String,
+}
+
+/// A git command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The program cannot be started, or a pipe broke.
+    #[error("git {0} cannot run: {1}")]
+    Start(String, #[source] std::io::Error),
+    /// It said no.
+    #[error("git {name}: {words}")]
+    Failed {
+        /// The subcommand.
+        name: String,
+        /// Its error output, without surrounding blanks.
+        words: String,
+    },
+    /// It took longer than it may.
+    #[error("git {0} took longer than {1} s")]
+    TimedOut(String, u64),
+    /// It printed more than anybody needs.
+    #[error("git {0} printed too much")]
+    TooMuch(String),
+    /// It printed something that this version does not understand.
+    #[error("git {0} printed something unknown: {1}")]
+    Unknown(String, String),
+    /// The container is to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Git {
+    /// Git in a bare repository that only this side writes.
+    pub fn bare(dirs: &Dirs, path: &Path, stop: &Stop) -> Self {
+        Self::at(Place::Bare(path.to_owned()), dirs, stop)
+    }
+
+    /// Git in a working copy. Its own `.git/config` counts where [`SETTINGS`](self) say nothing,
+    /// so only for a copy just made, or in an agent container.
+    pub fn worktree(dirs: &Dirs, path: &Path, stop: &Stop) -> Self {
+        Self::at(Place::Worktree(path.to_owned()), dirs, stop)
+    }
+
+    fn at(place: Place, dirs: &Dirs, stop: &Stop) -> Self {
+        Self { place, home: dirs.home.clone(), tmp: dirs.tmp.clone(), stop: Arc::clone(stop) }
+    }
+
+    /// Where the repository, or the working copy, lies.
+    pub fn path(&self) -> &Path {
+        match &self.place {
+            Place::Bare(path) | Place::Worktree(path) => path,
+        }
+    }
+
+    /// A command with nothing but its name.
+    pub fn command(&self, name: &str) -> GitCommand {
+        let mut command = Command::new("git");
+        command.env_clear().envs(ENVIRONMENT).arg(name);
+        command.env("HOME", &self.home).env("TMPDIR", &self.tmp);
+        match &self.place {
+            // Named, not searched for: no directory above is ever taken for the repository.
+            Place::Bare(path) => command.env("GIT_DIR", path).current_dir(path),
+            Place::Worktree(path) => command
+                .env("GIT_CEILING_DIRECTORIES", path.parent().unwrap_or(path))
+                .current_dir(path),
+        };
+        let settings = SETTINGS.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let stop = Arc::clone(&self.stop);
+        GitCommand {
+            command,
+            name: name.to_owned(),
+            settings,
+            input: Vec::new(),
+            limit: None,
+            stop,
+        }
+    }
+}
+
+impl GitCommand {
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Adds a variable to the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Adds a setting after the fixed ones.
+    #[must_use]
+    pub fn setting(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.settings.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Gives it something to read; otherwise its standard input is empty.
+    #[must_use]
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    /// Kills it, and the programs that it started, when it takes longer.
+    #[must_use]
+    pub const fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Runs it to its end, good or bad.
+    ///
+    /// # Errors
+    /// Every [`GitError`] but `Failed`.
+    pub fn output(mut self) -> Result<Output, GitError> {
+        if self.stop.load(Ordering::SeqCst) {
+            return Err(GitError::Interrupted);
+        }
+        self.command.env("GIT_CONFIG_COUNT", self.settings.len().to_string());
+        for (n, (key, value)) in self.settings.iter().enumerate() {
+            self.command.env(format!("GIT_CONFIG_KEY_{n}"), key);
+            self.command.env(format!("GIT_CONFIG_VALUE_{n}"), value);
+        }
+        self.command.stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        // A group of its own, so that the limit reaches its helpers too.
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let start = |error| GitError::Start(self.name.clone(), error);
+        let child = self.command.spawn().map_err(start)?;
+        let watchdog = self.limit.map(|limit| Watchdog::watch(child.id(), limit));
+        let ended = converse(child, std::mem::take(&mut self.input));
+        if let (Some(watchdog), Some(limit)) = (watchdog, self.limit)
+            && watchdog.has_bitten()
+        {
+            return Err(GitError::TimedOut(self.name, limit.as_secs()));
+        }
+        let (status, stdout, stderr) = ended.map_err(start)?;
+        if stdout.len() as u64 > OUTPUT_LIMIT {
+            return Err(GitError::TooMuch(self.name));
+        }
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        Ok(Output { code: status.code(), stdout, stderr })
+    }
+
+    /// Runs it; its standard output.
+    ///
+    /// # Errors
+    /// [`GitError`], `Failed` with its own words when it exits with anything but 0.
+    pub fn run(self) -> Result<Vec<u8>, GitError> {
+        let name = self.name.clone();
+        let output = self.output()?;
+        match output.code {
+            Some(0) => Ok(output.stdout),
+            _ => Err(GitError::Failed { name, words: output.stderr.trim().to_owned() }),
+        }
+    }
+
+    /// Runs it; its standard output as one line of text.
+    ///
+    /// # Errors
+    /// [`GitError`], `Unknown` when that is no UTF-8.
+    pub fn line(self) -> Result<String, GitError> {
+        let name = self.name.clone();
+        let text = String::from_utf8(self.run()?)
+            .map_err(|error| GitError::Unknown(name, error.to_string()))?;
+        Ok(text.trim_end_matches('\n').to_owned())
+    }
+}
+
+/// Writes, reads both outputs and waits, all at once so that no pipe fills up.
+fn converse(mut child: Child, input: Vec<u8>) -> std::io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let writer = thread::spawn(move || {
+        // A command that does not read to the end says so by its exit code.
+        stdin.map(|mut stdin| stdin.write_all(&input))
+    });
+    let errors = thread::spawn(move || read(stderr, ERROR_LIMIT));
+    let out = read(stdout, OUTPUT_LIMIT + 1);
+    let status = child.wait()?;
+    let _ = writer.join();
+    Ok((status, out?, errors.join().unwrap_or_else(|_| Ok(Vec::new()))?))
+}
+
+/// The first `limit` bytes; the rest is read and dropped.
+fn read(from: Option<impl Read>, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    if let Some(mut from) = from {
+        from.by_ref().take(limit).read_to_end(&mut kept)?;
+        std::io::copy(&mut from, &mut std::io::sink())?;
+    }
+    Ok(kept)
+}

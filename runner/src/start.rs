@@ -1,0 +1,93 @@
+//! The edge: starts a phase in its container and leaves its last words.
+//!
+//! Not here: any decision of a phase.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use crd::{Outcome, Phase, names};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::dirs::Dirs;
+use crate::ended::Ended;
+use crate::git::command::Stop;
+use crate::progress::Progress;
+use crate::scrub::Scrub;
+use crate::{marker, resolve, run};
+
+/// Exit code when the container itself is wrong: no task, no signals, no directories.
+const UNUSABLE: u8 = 2;
+
+/// Runs one phase to its end.
+pub fn phase(phase: Phase) -> ExitCode {
+    let (config, runtime) = match prepare() {
+        Ok(prepared) => prepared,
+        Err(error) => return unusable(&*error),
+    };
+    let dirs = Dirs::in_pod();
+    let scrub = Scrub::new(config.model.values().cloned());
+    let progress = Progress::stdout(phase.container(), scrub);
+    let ended = match marker::set(&dirs, phase) {
+        Ok(true) => runtime.block_on(perform(phase, config, dirs, progress.clone())),
+        Ok(false) => Ended::twice(phase),
+        Err(error) => return unusable(&error),
+    };
+    // A git command or a child that outlives its phase must not hold the container.
+    runtime.shutdown_background();
+    say(&ended, &progress);
+    progress.finish();
+    ExitCode::from(ended.exit)
+}
+
+async fn perform(phase: Phase, config: Config, dirs: Dirs, progress: Progress) -> Ended {
+    match phase {
+        Phase::Run => run::run(&config, &dirs, &progress).await,
+        Phase::ConflictResolution => resolve::resolve(&config, &dirs, &progress).await,
+        Phase::Clone | Phase::Rebase | Phase::Push => Ended::idle(phase),
+    }
+}
+
+/// Pushes partial work until SIGTERM.
+pub fn save() -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+/// Answers git.
+pub fn credential(_directory: &Path, _operation: &str) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+fn prepare() -> Result<(Config, Runtime), Box<dyn std::error::Error>> {
+    Ok((Config::from_env()?, Runtime::new()?))
+}
+
+fn unusable(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(UNUSABLE)
+}
+
+/// Sets `stop` when SIGTERM comes.
+async fn obey(stop: Stop) {
+    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        terminate.recv().await;
+        stop.store(true, Ordering::SeqCst);
+    }
+}
+
+fn say(ended: &Ended, progress: &Progress) {
+    let Some(report) = &ended.report else { return progress.warning("interrupted") };
+    let reason = report.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let text = format!("{:?}{reason}: {}", report.outcome, report.message);
+    if report.outcome == Outcome::Failed {
+        progress.error(text)
+    } else {
+        progress.phase(text)
+    }
+    if let Err(error) = fs::write(names::TERMINATION_LOG, report.encode()) {
+        progress.warning(format!("{}: {error}", names::TERMINATION_LOG));
+    }
+}
