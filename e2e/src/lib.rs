@@ -1,6 +1,8 @@
 //! Real parts for end-to-end runs.
+pub mod cluster;
 pub mod git_server;
 pub mod http;
 pub mod listen;
+pub mod model_server;
 pub mod repo;
 pub mod wait;

@@ -1,0 +1,161 @@
+//! The processes that make up the cluster, in the order of their start, with their command lines.
+//!
+//! Not here: starting and ending them ([`super::process`]).
+
+use std::path::Path;
+
+use super::address;
+use super::layout::Layout;
+use super::pki::Pki;
+
+/// One long-lived process.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Name of its log file and its record.
+    pub name: &'static str,
+    /// What to start, a path or a program's name.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+/// Every component; `programs` holds the one program that is all of Kubernetes.
+pub fn all(programs: &Path, layout: &Layout, pki: &Pki) -> Vec<Component> {
+    let kubernetes = |name: &'static str, arguments: Vec<String>| Component {
+        name,
+        program: programs.join(name).display().to_string(),
+        arguments,
+    };
+    vec![
+        Component {
+            name: "containerd",
+            program: "containerd".to_owned(),
+            arguments: vec![option("config", layout.state("containerd.toml").display())],
+        },
+        kubernetes("etcd", etcd(layout, pki)),
+        kubernetes("kube-apiserver", apiserver(layout, pki)),
+        kubernetes("kube-controller-manager", controllers(pki)),
+        kubernetes("kube-scheduler", scheduler(pki)),
+        kubernetes("kube-proxy", vec![option("config", layout.state("proxy.json").display())]),
+        kubernetes("kubelet", kubelet(layout, pki)),
+    ]
+}
+
+fn option(name: &str, value: impl std::fmt::Display) -> String {
+    format!("--{name}={value}")
+}
+
+/// Data that dies with the cluster needs no fsync.
+fn etcd(layout: &Layout, pki: &Pki) -> Vec<String> {
+    let clients = format!("https://127.0.0.1:{}", address::ETCD_PORT);
+    let peers = format!("https://127.0.0.1:{}", address::ETCD_PEER_PORT);
+    let (certificate, key) = (pki.certificate("etcd"), pki.key("etcd"));
+    vec![
+        option("data-dir", layout.state("etcd").display()),
+        option("listen-client-urls", &clients),
+        option("advertise-client-urls", &clients),
+        option("listen-peer-urls", &peers),
+        option("initial-advertise-peer-urls", &peers),
+        option("initial-cluster", format!("default={peers}")),
+        option("cert-file", certificate.display()),
+        option("key-file", key.display()),
+        option("trusted-ca-file", pki.authority().display()),
+        option("peer-cert-file", certificate.display()),
+        option("peer-key-file", key.display()),
+        option("peer-trusted-ca-file", pki.authority().display()),
+        "--client-cert-auth".to_owned(),
+        "--peer-client-cert-auth".to_owned(),
+        "--unsafe-no-fsync".to_owned(),
+    ]
+}
+
+fn apiserver(layout: &Layout, pki: &Pki) -> Vec<String> {
+    let authority = pki.authority();
+    vec![
+        option("bind-address", address::NODE),
+        option("advertise-address", address::NODE),
+        option("secure-port", address::API_PORT),
+        option("tls-cert-file", pki.certificate("apiserver").display()),
+        option("tls-private-key-file", pki.key("apiserver").display()),
+        option("client-ca-file", authority.display()),
+        option("etcd-servers", format!("https://127.0.0.1:{}", address::ETCD_PORT)),
+        option("etcd-cafile", authority.display()),
+        option("etcd-certfile", pki.certificate("apiserver-to-etcd").display()),
+        option("etcd-keyfile", pki.key("apiserver-to-etcd").display()),
+        option("kubelet-certificate-authority", authority.display()),
+        option("kubelet-client-certificate", pki.certificate("apiserver-to-kubelet").display()),
+        option("kubelet-client-key", pki.key("apiserver-to-kubelet").display()),
+        option("kubelet-preferred-address-types", "InternalIP"),
+        option("service-account-issuer", "https://kubernetes.default.svc.cluster.local"),
+        option("service-account-key-file", pki.service_accounts_public().display()),
+        option("service-account-signing-key-file", pki.service_accounts().display()),
+        option("service-cluster-ip-range", address::SERVICES),
+        option("authorization-mode", "Node,RBAC"),
+        option("enable-admission-plugins", "NodeRestriction"),
+        option("audit-policy-file", layout.state("audit-policy.yaml").display()),
+        option("audit-log-path", layout.audit_log().display()),
+        option("profiling", false),
+    ]
+}
+
+fn controllers(pki: &Pki) -> Vec<String> {
+    vec![
+        option("kubeconfig", pki.kubeconfig("controllers").display()),
+        option("bind-address", "127.0.0.1"),
+        option("secure-port", address::CONTROLLERS_PORT),
+        option("leader-elect", false),
+        option("use-service-account-credentials", true),
+        option("root-ca-file", pki.authority().display()),
+        option("service-account-private-key-file", pki.service_accounts().display()),
+        option("profiling", false),
+    ]
+}
+
+fn scheduler(pki: &Pki) -> Vec<String> {
+    vec![
+        option("kubeconfig", pki.kubeconfig("scheduler").display()),
+        option("bind-address", "127.0.0.1"),
+        option("secure-port", address::SCHEDULER_PORT),
+        option("leader-elect", false),
+        option("profiling", false),
+    ]
+}
+
+fn kubelet(layout: &Layout, pki: &Pki) -> Vec<String> {
+    vec![
+        option("config", layout.state("kubelet.json").display()),
+        option("kubeconfig", pki.kubeconfig("kubelet").display()),
+        option("root-dir", layout.state("kubelet").display()),
+        option("cert-dir", layout.state("kubelet-pki").display()),
+        option("hostname-override", address::NODE_NAME),
+        option("node-ip", address::NODE),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn nothing_listens_beyond_loopback_and_the_bridge() {
+        let layout = Layout::at(PathBuf::from("/cache"));
+        let components = all(Path::new("/bin"), &layout, &Pki::at(PathBuf::from("/pki")));
+        for component in &components {
+            for argument in &component.arguments {
+                let listens =
+                    ["--listen-", "--bind-address"].iter().any(|name| argument.starts_with(name));
+                let allowed = argument.contains("127.0.0.1") || argument.ends_with(address::NODE);
+                assert!(!listens || allowed, "{}: {argument}", component.name);
+            }
+        }
+        for name in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+            let component = components.iter().find(|component| component.name == name).unwrap();
+            assert!(
+                component.arguments.iter().any(|one| one.starts_with("--bind-address=")),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Getting images into a cluster's node.
+//!
+//! Not here: building them ([`super::build`]).
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::build::Archive;
+use super::command::{capture, logged};
+use super::layout::Layout;
+use super::progress::Progress;
+
+/// Imports an archive into our own node, unless this very content is there already. The name then
+/// belongs to the new image, and containerd collects what only the old one used.
+pub fn into_own_node(archive: &Archive, layout: &Layout, progress: &Progress) -> Result<()> {
+    let imported = layout.state("imported");
+    fs::create_dir_all(&imported).context("create the record of imported images")?;
+    let record = imported.join(archive.name);
+    if fs::read_to_string(&record).is_ok_and(|key| key == archive.key) {
+        return Ok(());
+    }
+    let what = format!("Load image {} into the node", archive.image);
+    progress.step(&what, "", || {
+        let mut import = ctr(layout);
+        import.args(["images", "import"]).arg(&archive.file);
+        logged(progress, &mut import, &layout.component_logs().join("import.log"))?;
+        fs::write(&record, &archive.key).context("record the imported image")
+    })
+}
+
+/// Containerd's client for our own node.
+pub fn ctr(layout: &Layout) -> Command {
+    let mut command = Command::new("ctr");
+    command.arg("--address").arg(layout.containerd_socket()).args(["--namespace", "k8s.io"]);
+    command
+}
+
+/// How images get to the nodes of a cluster that is not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loader {
+    /// `kind load` into this cluster.
+    Kind(String),
+    /// `k3d image import` into this cluster.
+    K3d(String),
+    /// They lie in a registry already.
+    Registry,
+}
+
+impl Loader {
+    /// The way that fits a context's name; a given prefix of image names means a registry.
+    pub fn choose(context: &str, prefix: Option<&str>) -> Result<Self> {
+        if prefix.is_some() {
+            return Ok(Self::Registry);
+        }
+        if let Some(cluster) = context.strip_prefix("kind-") {
+            return Ok(Self::Kind(cluster.to_owned()));
+        }
+        if let Some(cluster) = context.strip_prefix("k3d-") {
+            return Ok(Self::K3d(cluster.to_owned()));
+        }
+        bail!(
+            "the context {context:?} is neither kind's nor k3d's: build and push the images (see the \
+             README) and name where they are with --image-prefix"
+        )
+    }
+
+    /// Loads an image that Docker has into the cluster's nodes.
+    pub fn load(&self, image: &str) -> Result<()> {
+        match self {
+            Self::Kind(cluster) => {
+                capture(Command::new("kind").args([
+                    "load",
+                    "docker-image",
+                    image,
+                    "--name",
+                    cluster,
+                ]))?;
+            }
+            Self::K3d(cluster) => {
+                capture(Command::new("k3d").args([
+                    "image",
+                    "import",
+                    image,
+                    "--cluster",
+                    cluster,
+                ]))?;
+            }
+            Self::Registry => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contexts_name_tells_how_images_get_in() {
+        assert_eq!(Loader::choose("kind-a", None).unwrap(), Loader::Kind("a".to_owned()));
+        assert_eq!(Loader::choose("k3d-b", None).unwrap(), Loader::K3d("b".to_owned()));
+        assert_eq!(Loader::choose("kind-a", Some("reg.example/x")).unwrap(), Loader::Registry);
+        let error = Loader::choose("prod", None).unwrap_err().to_string();
+        assert!(error.contains("prod") && error.contains("--image-prefix"), "{error}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Ending a cluster and removing every trace of it, whatever state it was left in: processes,
+//! mounts, cgroups, the bridge, packet filter rules, files.
+//!
+//! Not here: setting any of it up.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::address;
+use super::command::{capture, succeeds, wait_until};
+use super::layout::Layout;
+use super::proc::{self, Identity};
+use super::process;
+use super::settings::POD_NETWORK;
+
+/// The comment on the packet filter rules of [`super::node`].
+pub const RULE_COMMENT: &str = "claudetask-e2e";
+
+/// Removes everything that a cluster in this cache directory has or had on the machine. Safe to
+/// call when there is nothing.
+pub fn all(layout: &Layout) -> Result<()> {
+    processes(layout)?;
+    unmount(&layout.cluster())?;
+    cgroups();
+    network()?;
+    let directory = layout.cluster();
+    if directory.exists() {
+        fs::remove_dir_all(&directory)
+            .with_context(|| format!("remove {}", directory.display()))?;
+    }
+    Ok(())
+}
+
+/// The kubelet goes first, or it would start again what follows. The pods' processes are those in
+/// its cgroups, so containers whose minder was killed are found too.
+fn processes(layout: &Layout) -> Result<()> {
+    let kubelet: Vec<Identity> = process::recorded(layout, "kubelet").into_iter().collect();
+    process::end(&kubelet)?;
+    let pods: Vec<Identity> =
+        pod_cgroups().iter().flat_map(|directory| process::in_cgroup(directory)).collect();
+    process::end_now(&pods)?;
+    let socket = layout.containerd_socket().display().to_string();
+    let shims: Vec<Identity> =
+        proc::shims(&proc::command_lines(), &socket).into_iter().filter_map(Identity::of).collect();
+    process::end_now(&shims)?;
+    process::end(&process::all_recorded(layout))
+}
+
+/// A lazy unmount also detaches what some other program still looks at.
+fn unmount(root: &Path) -> Result<()> {
+    let read = || fs::read_to_string("/proc/self/mountinfo").context("read the mount table");
+    for point in proc::mounts_below(&read()?, root) {
+        capture(Command::new("umount").arg("--lazy").arg(&point))?;
+    }
+    wait_until("mounts to go", Duration::from_secs(10), || {
+        Ok(proc::mounts_below(&read()?, root).is_empty())
+    })
+}
+
+/// The directories below every hierarchy's `kubepods`, the inner ones first.
+fn pod_cgroups() -> Vec<PathBuf> {
+    let top = Path::new("/sys/fs/cgroup");
+    let mut roots = vec![top.join("kubepods")];
+    if let Ok(hierarchies) = fs::read_dir(top) {
+        roots.extend(hierarchies.flatten().map(|entry| entry.path().join("kubepods")));
+    }
+    let mut found = Vec::new();
+    for root in roots.iter().filter(|root| root.is_dir()) {
+        inner_first(root, &mut found);
+    }
+    found
+}
+
+fn inner_first(directory: &Path, found: &mut Vec<PathBuf>) {
+    if let Ok(entries) = fs::read_dir(directory) {
+        for entry in
+            entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        {
+            inner_first(&entry.path(), found);
+        }
+    }
+    found.push(directory.to_path_buf());
+}
+
+/// An empty cgroup does no harm, so one that cannot be removed is left.
+fn cgroups() {
+    for directory in pod_cgroups() {
+        let _ = fs::remove_dir(directory);
+    }
+}
+
+fn network() -> Result<()> {
+    let bridge = address::BRIDGE;
+    if Path::new("/sys/class/net").join(bridge).exists() {
+        capture(Command::new("ip").args(["link", "delete", bridge]))?;
+    }
+    for (family, table) in [("ip", POD_NETWORK), ("ip", "kube-proxy"), ("ip6", "kube-proxy")] {
+        // Fails when there is no such table, which is the aim.
+        succeeds(Command::new("nft").args(["delete", "table", family, table]));
+    }
+    for direction in ["-i", "-o"] {
+        while succeeds(forward_rule("-D", direction).arg("-w")) {}
+    }
+    address_records()
+}
+
+/// `iptables` with one of the two rules that let pod traffic through a firewall that forwards
+/// nothing by default, as Docker's does.
+pub fn forward_rule(action: &str, direction: &str) -> Command {
+    let mut command = Command::new("iptables");
+    command.args([action, "FORWARD", direction, address::BRIDGE, "-j", "ACCEPT"]);
+    command.args(["-m", "comment", "--comment", RULE_COMMENT]);
+    command
+}
+
+/// The network library keeps one file for each interface at a fixed place (libcni's cache).
+fn address_records() -> Result<()> {
+    let Ok(entries) = fs::read_dir("/var/lib/cni/results") else { return Ok(()) };
+    let prefix = format!("{POD_NETWORK}-");
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            fs::remove_file(entry.path())
+                .with_context(|| format!("remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_listed_from_the_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("burstable/pod1");
+        fs::create_dir_all(&inner).unwrap();
+        let mut found = Vec::new();
+        inner_first(folder.path(), &mut found);
+        let expected =
+            vec![inner.clone(), inner.parent().unwrap().to_path_buf(), folder.path().to_path_buf()];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn rules_are_inserted_and_deleted_by_the_same_words() {
+        let words = |action| {
+            let command = forward_rule(action, "-i");
+            command
+                .get_args()
+                .skip(1)
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words("-I"), words("-D"));
+        assert!(words("-I").contains(&RULE_COMMENT.to_owned()));
+    }
+}
