@@ -2,8 +2,6 @@
 //!
 //! Not here: the status ([`crate::status`]) and rules shared by fields ([`crate::rules`]).
 
-use std::collections::BTreeMap;
-
 use kube::core::cel::Rule;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -272,19 +270,53 @@ pub struct Environment {
     pub resources: Option<Resources>,
 }
 
-/// Resources as in a container of a Pod: `cpu`, `memory`, `ephemeral-storage`.
+/// Resources as in a container of a Pod.
 #[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Resources {
     /// What the node must have free, such as `cpu: 500m`, `memory: 1Gi`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 3))]
-    #[x_kube(validation = known_resources(), validation = quantities())]
-    pub requests: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
+    pub requests: Quantities,
     /// What the container may use at most.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 3))]
-    #[x_kube(validation = known_resources(), validation = quantities())]
-    pub limits: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
+    pub limits: Quantities,
+}
+
+/// Amounts of the resources that can be set.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Quantities {
+    /// CPU cores, such as `500m` or `2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = quantity())]
+    pub cpu: Option<String>,
+    /// Bytes of memory, such as `512Mi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = quantity())]
+    pub memory: Option<String>,
+    /// Bytes of local disk, such as `10Gi`.
+    #[serde(default, rename = "ephemeral-storage", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = quantity())]
+    pub ephemeral_storage: Option<String>,
+}
+
+impl Quantities {
+    /// Name and amount of each resource that is set.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("cpu", &self.cpu),
+            ("memory", &self.memory),
+            ("ephemeral-storage", &self.ephemeral_storage),
+        ]
+        .into_iter()
+        .filter_map(|(name, amount)| Some((name, amount.as_deref()?)))
+    }
+
+    /// True when nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.entries().next().is_none()
+    }
 }
 
 fn default_max_rounds() -> u32 {
@@ -299,14 +331,9 @@ fn default_author_email() -> String {
     "noreply@anthropic.com".to_owned()
 }
 
-fn known_resources() -> Rule {
-    Rule::new("self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'])")
-        .message("knows cpu, memory and ephemeral-storage")
-}
-
-fn quantities() -> Rule {
-    Rule::new("self.all(name, size(self[name]) <= 32 && isQuantity(self[name]) && quantity(self[name]).isGreaterThan(quantity('0')))")
-        .message("must be quantities above 0, such as 500m or 1Gi")
+fn quantity() -> Rule {
+    Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
+        .message("must be a quantity above 0, such as 500m or 1Gi")
 }
 
 impl ClaudeTask {

@@ -130,17 +130,12 @@ fn bad_values_are_refused_at_their_field() {
         (
             "/spec/environment/resources",
             json!({"limits": {"memory": "lots"}}),
-            "spec.environment.resources.limits",
-        ),
-        (
-            "/spec/environment/resources",
-            json!({"limits": {"nvidia.com/gpu": "1"}}),
-            "spec.environment.resources.limits",
+            "spec.environment.resources.limits.memory",
         ),
         (
             "/spec/environment/resources",
             json!({"requests": {"cpu": "-1"}}),
-            "spec.environment.resources.requests",
+            "spec.environment.resources.requests.cpu",
         ),
     ];
     for (pointer, value, path) in bad {
