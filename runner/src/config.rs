@@ -19,6 +19,8 @@ pub struct Config {
     pub model: BTreeMap<String, String>,
     /// This program, which git starts as its credential helper.
     pub program: PathBuf,
+    /// The Claude Code CLI; agent containers only.
+    pub claude: PathBuf,
 }
 
 /// The environment is not the one that the operator makes.
@@ -53,6 +55,7 @@ impl Config {
             prompt: read(names::ENV_PROMPT),
             model: model.collect(),
             program: std::env::current_exe()?,
+            claude: crate::claude::agent::PROGRAM.into(),
         })
     }
 }

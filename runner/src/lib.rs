@@ -22,7 +22,9 @@ pub mod store;
 
 pub mod git;
 
+pub mod claude;
 pub mod progress;
+pub mod prompt;
 pub mod resolve;
 pub mod run;
 pub mod scrub;
