@@ -1,5 +1,7 @@
 //! The git server with real git: accounts, pushes, holds, lies and redirects.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::time::Duration;
 
 use e2e::git_server::{
@@ -72,8 +74,8 @@ async fn push_options_arrive() {
     let shop = Shop::open().await;
     shop.work.commit("More").await.unwrap();
     let options = ["--push-option=merge_request.create", "--push-option=title=a b"];
-    let pushed = shop.work.try_push(&shop.writer(), &options, &["main"]).await.unwrap();
-    assert!(pushed.success, "{}", pushed.stderr);
+    let outcome = shop.work.try_push(&shop.writer(), &options, &["main"]).await.unwrap();
+    assert!(outcome.success, "{}", outcome.stderr);
     let pushes = shop.admin.pushes(SHOP).await.unwrap();
     assert_eq!(pushes[1].options, ["merge_request.create", "title=a b"]);
 }

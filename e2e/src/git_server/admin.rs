@@ -26,7 +26,7 @@ use super::accounts::Access;
 use super::repository;
 use super::request::repo_name;
 use super::rules::Rule;
-use super::serve::{caller, login_wanted};
+use super::serve::{Refusal, caller};
 use super::state::{Redirect, State};
 
 /// The answer to a new rule.
@@ -35,6 +35,9 @@ pub struct RuleId {
     /// Names the rule until it is deleted.
     pub id: u64,
 }
+
+/// Status and words of an admin request that went wrong.
+type Failure = (StatusCode, String);
 
 /// The routes, each behind an admin account.
 pub fn routes(state: &Arc<State>) -> Router<Arc<State>> {
@@ -50,8 +53,8 @@ pub fn routes(state: &Arc<State>) -> Router<Arc<State>> {
 
 async fn admins_only(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
     match caller(&state, request.headers()) {
-        None => login_wanted(),
-        Some(account) if account.access < Access::Admin => StatusCode::FORBIDDEN.into_response(),
+        None => Refusal::Login.into_response(),
+        Some(account) if account.access < Access::Admin => Refusal::Forbidden.into_response(),
         Some(_) => next.run(request).await,
     }
 }
@@ -59,7 +62,7 @@ async fn admins_only(Shared(state): Shared<Arc<State>>, request: Request, next: 
 async fn make_repo(
     Shared(state): Shared<Arc<State>>,
     Path(repo): Path<String>,
-) -> Result<StatusCode, Response> {
+) -> Result<StatusCode, Failure> {
     let made = repository::create(&state.settings.root, &named(&repo)?).await;
     made.map(|()| StatusCode::CREATED).map_err(|error| failed(&error))
 }
@@ -67,7 +70,7 @@ async fn make_repo(
 async fn remove_repo(
     Shared(state): Shared<Arc<State>>,
     Path(repo): Path<String>,
-) -> Result<StatusCode, Response> {
+) -> Result<StatusCode, Failure> {
     let removed = repository::remove(&state.settings.root, &named(&repo)?);
     removed.map(found).map_err(|error| failed(&error.into()))
 }
@@ -75,7 +78,7 @@ async fn remove_repo(
 async fn pushes(
     Shared(state): Shared<Arc<State>>,
     Path(repo): Path<String>,
-) -> Result<Json<Vec<repository::Push>>, Response> {
+) -> Result<Json<Vec<repository::Push>>, Failure> {
     let pushes = repository::pushes(&state.settings.root, &named(&repo)?);
     pushes.map(Json).map_err(|error| failed(&error.into()))
 }
@@ -111,9 +114,8 @@ async fn requests(Shared(state): Shared<Arc<State>>) -> Response {
     Json(state.journal().entries()).into_response()
 }
 
-fn named(repo: &str) -> Result<String, Response> {
-    let bad =
-        || (StatusCode::BAD_REQUEST, "not a repository name: <owner>/<name>\n").into_response();
+fn named(repo: &str) -> Result<String, Failure> {
+    let bad = || (StatusCode::BAD_REQUEST, "not a repository name: <owner>/<name>\n".to_owned());
     repo_name(repo).ok_or_else(bad)
 }
 
@@ -121,6 +123,6 @@ fn found(found: bool) -> StatusCode {
     if found { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 
-fn failed(error: &anyhow::Error) -> Response {
-    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response()
+fn failed(error: &anyhow::Error) -> Failure {
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n"))
 }

@@ -19,6 +19,28 @@ use super::request::GitRequest;
 use super::rules::{Hold, Plan};
 use super::state::State;
 
+/// Why a request is not served.
+#[derive(Clone, Copy, Debug)]
+pub enum Refusal {
+    /// No account, or a wrong password: 401.
+    Login,
+    /// The account may not do that: 403.
+    Forbidden,
+    /// No such repository: 404.
+    Missing,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"git\"")];
+        match self {
+            Self::Login => (StatusCode::UNAUTHORIZED, challenge, "log in first\n").into_response(),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "not with this account\n").into_response(),
+            Self::Missing => (StatusCode::NOT_FOUND, "repository not found\n").into_response(),
+        }
+    }
+}
+
 /// Answers one git request.
 pub async fn git(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
     let caller = caller(&state, request.headers());
@@ -30,6 +52,7 @@ pub async fn git(Shared(state): Shared<Arc<State>>, request: Request) -> Respons
     let (asked, user) = match admit(&state, asked, caller) {
         Ok(admitted) => admitted,
         Err(refusal) => {
+            let refusal = refusal.into_response();
             state.journal().end(number, refusal.status());
             return refusal;
         }
@@ -58,7 +81,7 @@ pub async fn redirect(
     let target = state.redirects().get(&name).cloned();
     let response = match target {
         None => StatusCode::NOT_FOUND.into_response(),
-        Some(target) if target.after_login && user.is_none() => login_wanted(),
+        Some(target) if target.after_login && user.is_none() => Refusal::Login.into_response(),
         Some(target) => {
             let query = request.uri().query().map(|query| format!("?{query}"));
             let location = format!("{}/{rest}{}", target.to, query.unwrap_or_default());
@@ -75,24 +98,18 @@ pub fn caller(state: &State, headers: &HeaderMap) -> Option<Account> {
     state.settings.accounts.identify(header).cloned()
 }
 
-/// The answer that makes a client ask for a password.
-pub fn login_wanted() -> Response {
-    let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"git\"")];
-    (StatusCode::UNAUTHORIZED, challenge, "log in first\n").into_response()
-}
-
 /// The request and the account's name when it may be served, else the refusal.
 fn admit(
     state: &State,
     asked: Option<GitRequest>,
     caller: Option<Account>,
-) -> Result<(GitRequest, String), Response> {
-    let caller = caller.ok_or_else(login_wanted)?;
-    let found = asked.filter(|asked| repository::exists(&state.settings.root, &asked.repo));
-    let missing = || (StatusCode::NOT_FOUND, "repository not found\n").into_response();
-    let asked = found.ok_or_else(missing)?;
+) -> Result<(GitRequest, String), Refusal> {
+    let caller = caller.ok_or(Refusal::Login)?;
+    let asked = asked
+        .filter(|asked| repository::exists(&state.settings.root, &asked.repo))
+        .ok_or(Refusal::Missing)?;
     if asked.call.writes() && caller.access < Access::Write {
-        return Err((StatusCode::FORBIDDEN, "this account may not push\n").into_response());
+        return Err(Refusal::Forbidden);
     }
     Ok((asked, caller.name))
 }
