@@ -11,6 +11,7 @@
 //! nothing from the agent side but what [`handoff`] has checked; agent containers ([`run`],
 //! [`resolve`], [`claude`], [`work`], [`verify`]) hold the model credential.
 
+pub mod attempt;
 pub mod config;
 pub mod dirs;
 pub mod ended;
@@ -20,11 +21,20 @@ pub mod plan;
 pub mod start;
 pub mod store;
 
+pub mod address;
+pub mod bundle;
+pub mod checkpoint;
+pub mod clone;
+pub mod credential;
 pub mod git;
+pub mod land;
 
 pub mod claude;
+pub mod lines;
 pub mod progress;
 pub mod prompt;
 pub mod resolve;
 pub mod run;
 pub mod scrub;
+pub mod verify;
+pub mod work;

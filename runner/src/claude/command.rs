@@ -14,7 +14,8 @@ use serde_json::json;
 /// one that was planted in `.claude.json`.
 pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where programs are looked for, by Claude and by checks.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The tools that Claude may use: those of an editor at work, none that waits, schedules or asks.
 const TOOLS: &str = "Bash,Edit,Write,Read,Glob,Grep";

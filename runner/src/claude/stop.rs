@@ -5,6 +5,8 @@
 use std::io;
 use std::time::Duration;
 
+use crd::TaskDocument;
+use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -16,7 +18,20 @@ pub struct Stop {
     state: watch::Receiver<Option<Stopped>>,
 }
 
+/// Time before the task's last moment at which Claude is stopped: for Claude to end, for the work
+/// to be bundled, and for the git side to save it.
+pub const MARGIN: Duration = Duration::from_secs(90);
+
 impl Stop {
+    /// Stops at SIGTERM, and in time before the task's last moment.
+    ///
+    /// # Errors
+    /// When the signals cannot be watched.
+    pub fn for_task(document: &TaskDocument) -> io::Result<Self> {
+        let left = document.not_after.duration_since(Timestamp::now());
+        Self::watch(Duration::try_from(left).unwrap_or_default().saturating_sub(MARGIN))
+    }
+
     /// Stops at SIGTERM or SIGINT, and after `left` at the latest. A signal that follows the
     /// deadline wins, because then there is less time to save.
     ///

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -22,13 +22,14 @@ use super::stop::Stop;
 use super::stream::Stream;
 use super::sweep::{Swept, sweep};
 use super::verdict::{Exit, Stopped};
+use crate::lines::Lines;
 use crate::progress::Note;
 
 /// Time between SIGINT, after which the CLI still prints what the run cost, and SIGKILL.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(10);
 /// Time for the rest of the output once the process and everything below it is gone.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
-/// Longest line that is kept; the rest of a longer one is dropped.
+/// Longest line that is kept.
 const LINE_LIMIT: u64 = 64 << 20;
 /// How much of the end of standard error is kept.
 const STDERR_KEPT: usize = 8 << 10;
@@ -73,7 +74,9 @@ pub async fn supervise(
 ) -> io::Result<Ended> {
     let mut child = spawn(line)?;
     feed(&mut child, prompt);
-    let (mut lines, errors) = (drain(&mut child), keep_end(&mut child));
+    let mut lines = Lines::new(LINE_LIMIT);
+    lines.drain(child.stdout.take());
+    let errors = keep_end(&mut child);
     let mut stream = Stream::default();
     let mut read =
         |stream: &mut Stream, line: &[u8]| stream.line(line).into_iter().for_each(&mut tell);
@@ -81,7 +84,7 @@ pub async fn supervise(
     let status = loop {
         tokio::select! {
             status = child.wait() => break status?,
-            Some(line) = lines.recv() => {
+            Some(line) = lines.next() => {
                 read(&mut stream, &line);
                 guard.sign_of_life(&stream);
             }
@@ -93,7 +96,7 @@ pub async fn supervise(
         sweep().await
     };
     let rest = async {
-        while let Some(line) = lines.recv().await {
+        while let Some(line) = lines.next().await {
             read(&mut stream, &line);
         }
     };
@@ -175,41 +178,6 @@ fn feed(child: &mut Child, prompt: &str) {
         // A process that ends before it has read everything says why by itself.
         let _ = stdin.write_all(&prompt).await;
     });
-}
-
-/// Reads lines in a task of its own, as fast as they come: the CLI gives up on output that is not
-/// read within two seconds of its end, the result line included.
-fn drain(child: &mut Child) -> mpsc::UnboundedReceiver<Vec<u8>> {
-    let (send, lines) = mpsc::unbounded_channel();
-    if let Some(stdout) = child.stdout.take() {
-        tokio::spawn(async move {
-            let mut from = BufReader::with_capacity(64 << 10, stdout);
-            while let Ok(Some(line)) = next_line(&mut from).await {
-                if send.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    lines
-}
-
-/// The next line with at most [`LINE_LIMIT`] bytes of it, or nothing at the end.
-async fn next_line(
-    from: &mut (impl AsyncRead + AsyncBufReadExt + Unpin),
-) -> io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    if (&mut *from).take(LINE_LIMIT).read_until(b'\n', &mut line).await? == 0 {
-        return Ok(None);
-    }
-    let mut rest = Vec::new();
-    while line.last() != Some(&b'\n') && rest.last() != Some(&b'\n') {
-        rest.clear();
-        if (&mut *from).take(LINE_LIMIT).read_until(b'\n', &mut rest).await? == 0 {
-            break;
-        }
-    }
-    Ok(Some(line))
 }
 
 fn keep_end(child: &mut Child) -> JoinHandle<String> {
