@@ -31,7 +31,7 @@ pub struct Archive {
 /// The archive of an image, built when its ingredients differ from the last build's.
 pub fn archive(recipe: &Recipe, layout: &Layout, progress: &Progress) -> Result<Archive> {
     let key = recipe_key(recipe)?;
-    let file = layout.images().join(format!("{}.oci.tar", recipe.name));
+    let file = layout.images().join(format!("{}.image.tar", recipe.name));
     let found = Archive { image: recipe.image.clone(), name: recipe.name, file, key };
     if found.file.exists() && recorded_key(recipe.name, layout).as_ref() == Some(&found.key) {
         return Ok(found);
@@ -40,14 +40,24 @@ pub fn archive(recipe: &Recipe, layout: &Layout, progress: &Progress) -> Result<
     progress.step(&what, "", || {
         build(recipe, layout, progress)?;
         let partial = found.file.with_extension("partial");
-        let target = format!("oci-archive:{}:{}", partial.display(), recipe.image);
+        remove_partial(&partial)?;
+        // Of all the formats only this one is never compressed, which halves build and load.
+        let target = format!("docker-archive:{}:{}", partial.display(), recipe.image);
         let mut push = buildah(layout);
-        push.args(["push", "--disable-compression", &recipe.image, &target]);
+        push.args(["push", &recipe.image, &target]);
         logged(progress, &mut push, &log(recipe, layout))?;
         fs::rename(&partial, &found.file).context("name the archive")?;
         record_key(recipe.name, &found.key, layout)
     })?;
     Ok(found)
+}
+
+/// buildah refuses to write to an archive that exists.
+fn remove_partial(file: &Path) -> Result<()> {
+    if file.exists() {
+        fs::remove_file(file).with_context(|| format!("remove {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Makes the base image known to later builds.

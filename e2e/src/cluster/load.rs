@@ -13,7 +13,7 @@ use super::layout::Layout;
 use super::progress::Progress;
 
 /// Imports an archive into our own node, unless this very content is there already. The name then
-/// belongs to the new image, and containerd collects what only the old one used.
+/// belongs to the new image; the old one goes, so that rebuilds do not fill the disk.
 pub fn into_own_node(archive: &Archive, layout: &Layout, progress: &Progress) -> Result<()> {
     let imported = layout.state("imported");
     fs::create_dir_all(&imported).context("create the record of imported images")?;
@@ -26,8 +26,39 @@ pub fn into_own_node(archive: &Archive, layout: &Layout, progress: &Progress) ->
         let mut import = ctr(layout);
         import.args(["images", "import"]).arg(&archive.file);
         logged(progress, &mut import, &layout.component_logs().join("import.log"))?;
+        remove_nameless(layout)?;
         fs::write(&record, &archive.key).context("record the imported image")
     })
+}
+
+fn remove_nameless(layout: &Layout) -> Result<()> {
+    let listing = capture(ctr(layout).args(["images", "list"]))?;
+    let stale = nameless(&listing);
+    if stale.is_empty() {
+        return Ok(());
+    }
+    capture(ctr(layout).args(["images", "remove"]).args(stale)).map(drop)
+}
+
+/// The references by digest to images that have no name any more, from ctr's table. The kubelet's
+/// interface keeps one such reference for each image that ever had a name.
+fn nameless(listing: &str) -> Vec<&str> {
+    let rows: Vec<(&str, &str)> = listing
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let mut columns = line.split_whitespace();
+            Some((columns.next()?, columns.nth(1)?))
+        })
+        .collect();
+    let is_bare = |reference: &str| reference.starts_with("sha256:");
+    let is_named = |digest: &str| {
+        rows.iter().any(|(reference, other)| !is_bare(reference) && *other == digest)
+    };
+    rows.iter()
+        .filter(|(reference, digest)| is_bare(reference) && !is_named(digest))
+        .map(|(reference, _)| *reference)
+        .collect()
 }
 
 /// Containerd's client for our own node.
@@ -96,6 +127,15 @@ impl Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_references_to_images_without_a_name_are_stale() {
+        let listing = "REF TYPE DIGEST SIZE PLATFORMS LABELS\n\
+                       localhost/a:dev application/x sha256:m1 1.0 MiB linux/amd64 io.cri=managed\n\
+                       sha256:c1 application/x sha256:m1 1.0 MiB linux/amd64 io.cri=managed\n\
+                       sha256:c0 application/x sha256:m0 1.0 MiB linux/amd64 io.cri=managed\n";
+        assert_eq!(nameless(listing), ["sha256:c0"]);
+    }
 
     #[test]
     fn the_contexts_name_tells_how_images_get_in() {

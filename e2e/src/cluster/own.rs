@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::{address, build, load, node, owner, package, proc, process, settings, sweep};
 
 const NEEDED_DISK: u64 = 15 << 30;
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_mins(2);
 
 /// What a look at the machine finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 //! Not here: which components there are ([`super::component`]), what they leave behind
 //! ([`super::sweep`]).
 
+use std::env;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use std::{env, thread};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
@@ -17,8 +17,6 @@ use super::command::{last_lines, wait_until};
 use super::component::Component;
 use super::layout::Layout;
 use super::proc::Identity;
-
-const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Starts a component in a session of its own, its output in a log file, its identity recorded.
 /// It gets a `PATH` and nothing else of this program's environment, which may hold credentials.
@@ -68,31 +66,16 @@ fn parse(record: &str) -> Option<Identity> {
     Some(Identity { pid: words.next()?.parse().ok()?, started: words.next()?.parse().ok()? })
 }
 
-/// Asks processes to end, waits a few seconds, then ends them, and waits until they are gone.
+/// Ends processes at once, and waits until they are gone: what they keep is removed next, so none
+/// needs time to say goodbye.
 pub fn end(processes: &[Identity]) -> Result<()> {
-    signal(processes, Signal::SIGTERM);
-    let gone = || !processes.iter().any(|one| one.is_running());
-    let asked = std::time::Instant::now();
-    while !gone() && asked.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(50));
+    for process in processes.iter().filter(|one| one.is_running()) {
+        // It may end between the look and the signal: then there is nothing left to do.
+        let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
     }
-    end_now(processes)
-}
-
-/// Ends processes at once, and waits until they are gone.
-pub fn end_now(processes: &[Identity]) -> Result<()> {
-    signal(processes, Signal::SIGKILL);
     wait_until("killed processes to go", Duration::from_secs(20), || {
         Ok(!processes.iter().any(|one| one.is_running()))
     })
-}
-
-/// A process that is gone, or whose number now belongs to another, is left alone.
-fn signal(processes: &[Identity], signal: Signal) {
-    for process in processes.iter().filter(|one| one.is_running()) {
-        // It may end between the look and the signal: then there is nothing left to do.
-        let _ = kill(Pid::from_raw(process.pid), signal);
-    }
 }
 
 /// Identities of the processes listed in a cgroup's `cgroup.procs`.

@@ -192,14 +192,12 @@ fn go(program: &Program, directory: &Path) -> Result<Command> {
 
 /// Without its version a kubelet would report v0.0.0; other programs ignore these names.
 fn linker_flags(version: &str) -> String {
-    let mut flags = "-s -w".to_owned();
-    if let Some((major, minor)) = version::major_minor(version) {
-        for (name, value) in [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor)] {
-            flags.push_str(" -X k8s.io/component-base/version.");
-            flags.push_str(&format!("{name}={value}"));
-        }
-    }
-    flags
+    let Some((major, minor)) = version::major_minor(version) else { return "-s -w".to_owned() };
+    let package = "k8s.io/component-base/version";
+    format!(
+        "-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} \
+         -X {package}.gitMinor={minor}"
+    )
 }
 
 fn link(program: &Path, bin: &Path) -> Result<()> {

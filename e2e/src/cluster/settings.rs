@@ -159,7 +159,10 @@ pub fn reachable_name_servers(resolv_conf: &str) -> Vec<IpAddr> {
 
 /// A `resolv.conf` with just these servers.
 pub fn resolv_conf(servers: &[IpAddr]) -> String {
-    servers.iter().map(|server| format!("nameserver {server}\n")).collect()
+    let mut lines: Vec<String> =
+        servers.iter().map(|server| format!("nameserver {server}")).collect();
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// CoreDNS as manifests; names outside of the cluster go to `servers`, or nowhere.

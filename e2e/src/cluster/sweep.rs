@@ -26,7 +26,7 @@ pub fn all(layout: &Layout) -> Result<()> {
     processes(layout)?;
     unmount(&layout.cluster())?;
     cgroups();
-    network()?;
+    network(layout)?;
     let directory = layout.cluster();
     if directory.exists() {
         fs::remove_dir_all(&directory)
@@ -42,11 +42,11 @@ fn processes(layout: &Layout) -> Result<()> {
     process::end(&kubelet)?;
     let pods: Vec<Identity> =
         pod_cgroups().iter().flat_map(|directory| process::in_cgroup(directory)).collect();
-    process::end_now(&pods)?;
+    process::end(&pods)?;
     let socket = layout.containerd_socket().display().to_string();
     let shims: Vec<Identity> =
         proc::shims(&proc::command_lines(), &socket).into_iter().filter_map(Identity::of).collect();
-    process::end_now(&shims)?;
+    process::end(&shims)?;
     process::end(&process::all_recorded(layout))
 }
 
@@ -93,7 +93,7 @@ fn cgroups() {
     }
 }
 
-fn network() -> Result<()> {
+fn network(layout: &Layout) -> Result<()> {
     let bridge = address::BRIDGE;
     if Path::new("/sys/class/net").join(bridge).exists() {
         capture(Command::new("ip").args(["link", "delete", bridge]))?;
@@ -105,7 +105,7 @@ fn network() -> Result<()> {
     for direction in ["-i", "-o"] {
         while succeeds(forward_rule("-D", direction).arg("-w")) {}
     }
-    address_records()
+    network_records(&layout.cluster(), Path::new("/var/lib/cni/results"))
 }
 
 /// `iptables` with one of the two rules that let pod traffic through a firewall that forwards
@@ -117,14 +117,14 @@ pub fn forward_rule(action: &str, direction: &str) -> Command {
     command
 }
 
-/// The network library keeps one file for each interface at a fixed place (libcni's cache).
-fn address_records() -> Result<()> {
-    let Ok(entries) = fs::read_dir("/var/lib/cni/results") else { return Ok(()) };
-    let prefix = format!("{POD_NETWORK}-");
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
-            fs::remove_file(entry.path())
-                .with_context(|| format!("remove {}", entry.path().display()))?;
+/// The network library keeps a file for each interface of each pod at a fixed place (libcni's
+/// cache). Ours are those that name a network namespace below the cluster's directory.
+fn network_records(cluster: &Path, records: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(records) else { return Ok(()) };
+    let ours = format!("{}/", cluster.display());
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if fs::read_to_string(&path).is_ok_and(|text| text.contains(&ours)) {
+            fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
         }
     }
     Ok(())
@@ -144,6 +144,16 @@ mod tests {
         let expected =
             vec![inner.clone(), inner.parent().unwrap().to_path_buf(), folder.path().to_path_buf()];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn only_records_of_this_clusters_pods_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, foreign] = ["ours", "foreign"].map(|name| folder.path().join(name));
+        fs::write(&ours, r#"{"netns": "/c/cluster/containerd-state/netns/1"}"#).unwrap();
+        fs::write(&foreign, r#"{"netns": "/c/cluster-two/netns/1"}"#).unwrap();
+        network_records(Path::new("/c/cluster"), folder.path()).unwrap();
+        assert!(!ours.exists() && foreign.exists());
     }
 
     #[test]
