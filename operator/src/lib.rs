@@ -1,1 +1,27 @@
-//! Stub.
+//! The operator: observe → decide → act, one attempt per task.
+//!
+//! The way of the data: the [`controller`] names a task; [`observe`] gathers what is known of its
+//! Job, Pods and events from caches ([`children`]) and, where a cache may be behind, by reading;
+//! [`decide`] turns that into a [`decide::Decision`], with [`pod_facts`] and [`stall`] to read the
+//! Pod, [`status`] to write the status and [`job`] to make a Job; [`act`] performs it.
+//!
+//! Not here: what happens inside the containers (the runner), the schema (crd).
+
+pub mod act;
+pub mod children;
+pub mod config;
+pub mod controller;
+pub mod decide;
+pub mod job;
+pub mod ledger;
+pub mod notes;
+pub mod observe;
+pub mod pod;
+pub mod pod_facts;
+pub mod resources;
+pub mod server;
+pub mod stall;
+pub mod status;
+pub mod unreadable;
+pub mod view;
+pub mod watches;

@@ -1,2 +1,74 @@
-//! Stub.
-fn main() {}
+//! The operator's program: settings, log, endpoints, signals; the rest is the library.
+//!
+//! Not here: anything about tasks.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use futures::FutureExt;
+use kube::Client;
+use operator::config::{LogFormat, Settings};
+use operator::controller;
+use operator::server::{Readiness, router};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Why the operator could not work.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("finding the apiserver: set KUBECONFIG, or run in a Pod with a service account")]
+    Client(#[source] kube::Error),
+    #[error("listening on {0}")]
+    Listen(std::net::SocketAddr, #[source] std::io::Error),
+    #[error("watching for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = Settings::parse();
+    log(&settings);
+    match run(settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(cause, "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: passes under way are finished");
+    }
+    .shared();
+    let client = Client::try_default().await.map_err(Error::Client)?;
+    let readiness = Readiness::default();
+    let address = settings.listen;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| Error::Listen(address, error))?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "operator starts");
+    let endpoints =
+        axum::serve(listener, router(readiness.clone())).with_graceful_shutdown(stop.clone());
+    let endpoints = tokio::spawn(endpoints.into_future());
+    controller::run(client, settings, readiness, stop).await;
+    endpoints.abort();
+    Ok(())
+}
+
+fn log(settings: &Settings) {
+    let filter = EnvFilter::new(&settings.log);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

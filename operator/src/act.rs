@@ -1,0 +1,208 @@
+//! Performs a decision, one action after the other; chooses nothing.
+//!
+//! Not here: why ([`crate::decide`]).
+
+use crd::status::Condition;
+use crd::{ClaudeTask, ClaudeTaskStatus, names};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions};
+use kube::core::Status;
+use kube::{Client, Resource};
+use serde_json::json;
+
+use crate::children::TaskKey;
+use crate::decide::{ATTEMPT, Action};
+use crate::ledger::Ledger;
+use crate::notes::Note;
+use crate::view::Refusal;
+
+/// Longest message that the smallest status carries, in bytes.
+const SHORT: usize = 512;
+
+/// An action that could not be performed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The Job could not be created.
+    #[error("creating the Job")]
+    CreateJob(#[source] kube::Error),
+    /// The status could not be written.
+    #[error("writing the status")]
+    WriteStatus(#[source] kube::Error),
+    /// The Job could not be deleted.
+    #[error("deleting the Job")]
+    DeleteJob(#[source] kube::Error),
+}
+
+/// How a list of actions ended without an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// All was done.
+    Done,
+    /// The Job to create is already there; the rest was left.
+    JobExists,
+    /// The Job was refused; the rest was left.
+    JobRefused(Refusal),
+    /// Somebody else wrote the task, or it is gone; the rest was left.
+    Outdated,
+}
+
+/// Performs `actions` for `task` at `now`, stopping at the first that does not go through.
+pub async fn act(
+    client: &Client,
+    ledger: &Ledger,
+    task: &ClaudeTask,
+    actions: &[Action],
+    now: Timestamp,
+) -> Result<Outcome, Failed> {
+    let Some(key) = TaskKey::of_task(&task.metadata) else { return Ok(Outcome::Outdated) };
+    for action in actions {
+        let outcome = match action {
+            Action::CreateJob(job) => create_job(client, &key, job).await?,
+            Action::WriteStatus(status) => write_status(client, ledger, task, &key, status).await?,
+            Action::DeleteJob { name, uid } => delete_job(client, &key, name, uid).await?,
+            Action::Publish(note) => {
+                publish(client, task, &key, note, now).await;
+                Outcome::Done
+            }
+        };
+        if outcome != Outcome::Done {
+            return Ok(outcome);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn create_job(client: &Client, key: &TaskKey, job: &Job) -> Result<Outcome, Failed> {
+    let api: Api<Job> = Api::namespaced(client.clone(), &key.namespace);
+    match api.create(&as_manager(), job).await {
+        Ok(_) => Ok(Outcome::Done),
+        Err(kube::Error::Api(said)) if said.is_already_exists() => Ok(Outcome::JobExists),
+        Err(kube::Error::Api(said)) if said.is_invalid() => {
+            Ok(Outcome::JobRefused(Refusal::Invalid(said.message)))
+        }
+        Err(kube::Error::Api(said)) if said.is_forbidden() => {
+            Ok(Outcome::JobRefused(Refusal::NotNow(said.message)))
+        }
+        Err(error) => Err(Failed::CreateJob(error)),
+    }
+}
+
+async fn write_status(
+    client: &Client,
+    ledger: &Ledger,
+    task: &ClaudeTask,
+    key: &TaskKey,
+    status: &ClaudeTaskStatus,
+) -> Result<Outcome, Failed> {
+    let version = task.metadata.resource_version.as_deref();
+    let mut written = put_status(client, key, version, status).await;
+    let smallest = smallest(status);
+    let mut said = status;
+    if matches!(&written, Err(kube::Error::Api(refusal)) if refusal.is_invalid()) {
+        tracing::warn!(
+            task = key.name,
+            namespace = key.namespace,
+            "the status was refused; writing the smallest one"
+        );
+        written = put_status(client, key, version, &smallest).await;
+        said = &smallest;
+    }
+    match written {
+        Ok(object) => {
+            ledger.wrote(task, object.metadata.resource_version, said);
+            Ok(Outcome::Done)
+        }
+        Err(kube::Error::Api(said)) if is_outdated(&said) => Ok(Outcome::Outdated),
+        Err(error) => Err(Failed::WriteStatus(error)),
+    }
+}
+
+/// Replaces the status of one version of one object; a stale one gets 409.
+pub async fn put_status(
+    client: &Client,
+    key: &TaskKey,
+    version: Option<&str>,
+    status: &ClaudeTaskStatus,
+) -> Result<DynamicObject, kube::Error> {
+    let resource = ApiResource::erase::<ClaudeTask>(&());
+    let mut object = DynamicObject::new(&key.name, &resource)
+        .within(&key.namespace)
+        .data(json!({"status": status}));
+    object.metadata.uid = Some(key.uid.clone());
+    object.metadata.resource_version = version.map(str::to_owned);
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.namespace, &resource);
+    api.replace_status(&key.name, &as_manager(), &object).await
+}
+
+/// What even an apiserver with another schema takes: the verdict and little else.
+fn smallest(status: &ClaudeTaskStatus) -> ClaudeTaskStatus {
+    let short = |condition: &Condition| Condition {
+        message: condition.message.chars().take(SHORT).collect(),
+        ..condition.clone()
+    };
+    ClaudeTaskStatus {
+        observed_generation: status.observed_generation,
+        phase: status.phase,
+        conditions: status.conditions.iter().map(short).collect(),
+        attempt: status.attempt,
+        job_name: status.job_name.clone(),
+        ..ClaudeTaskStatus::default()
+    }
+}
+
+async fn delete_job(
+    client: &Client,
+    key: &TaskKey,
+    name: &str,
+    uid: &str,
+) -> Result<Outcome, Failed> {
+    let api: Api<Job> = Api::namespaced(client.clone(), &key.namespace);
+    let this_one = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    match api.delete(name, &DeleteParams::foreground().preconditions(this_one)).await {
+        Ok(_) => Ok(Outcome::Done),
+        // Gone, or another one by now: either way this Job is deleted.
+        Err(kube::Error::Api(said)) if is_outdated(&said) => Ok(Outcome::Done),
+        Err(error) => Err(Failed::DeleteJob(error)),
+    }
+}
+
+/// Events are for people: one that cannot be sent is logged and holds nothing up. Its name is
+/// made of what it says, so that it is not told twice.
+async fn publish(client: &Client, task: &ClaudeTask, key: &TaskKey, note: &Note, now: Timestamp) {
+    let uid: String = key.uid.chars().take(8).collect();
+    let event = Event {
+        metadata: ObjectMeta {
+            name: Some(format!("{}.{uid}.{ATTEMPT}.{}", key.name, note.reason.to_lowercase())),
+            namespace: Some(key.namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        event_time: Some(MicroTime(now)),
+        action: Some("Reconcile".to_owned()),
+        reason: Some(note.reason.clone()),
+        note: Some(note.text.clone()),
+        type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
+        regarding: Some(task.object_ref(&())),
+        reporting_controller: Some(names::MANAGER.to_owned()),
+        reporting_instance: Some(names::MANAGER.to_owned()),
+        ..Event::default()
+    };
+    let api: Api<Event> = Api::namespaced(client.clone(), &key.namespace);
+    match api.create(&as_manager(), &event).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(said)) if said.is_already_exists() => {}
+        Err(error) => {
+            tracing::warn!(task = key.name, namespace = key.namespace, %error, "event not sent");
+        }
+    }
+}
+
+fn is_outdated(said: &Status) -> bool {
+    said.is_conflict() || said.is_not_found()
+}
+
+fn as_manager() -> PostParams {
+    PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() }
+}

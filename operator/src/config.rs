@@ -1,0 +1,145 @@
+//! Settings of the operator, from arguments or environment; the only place that reads either.
+//!
+//! Not here: what a single task asks for (its spec).
+
+use std::net::SocketAddr;
+
+use clap::{Parser, ValueEnum};
+use crd::spec::Resources;
+use crd::{RunnerSettings, names};
+use jiff::SignedDuration;
+
+/// Turns each ClaudeTask into one Job, and what its Pod does into the task's status.
+#[derive(Debug, Clone, Parser)]
+#[command(version, about)]
+pub struct Settings {
+    /// Image of the task's containers, with the runner and Claude Code.
+    #[arg(long, env = "OPERATOR_RUNNER_IMAGE")]
+    pub runner_image: String,
+    /// Pull policy of that image: `Always`, `IfNotPresent` or `Never`.
+    #[arg(long, env = "OPERATOR_RUNNER_PULL_POLICY", default_value = "IfNotPresent")]
+    pub runner_pull_policy: String,
+    /// Time from the Job's creation in which a task must be done, such as 90m or 2h.
+    #[arg(long, env = "OPERATOR_DEADLINE", default_value = "1h")]
+    pub deadline: SignedDuration,
+    /// Time in which a Pod must get on: be scheduled, pull its image, start its next container.
+    #[arg(long, env = "OPERATOR_STARTUP_DEADLINE", default_value = "5m")]
+    pub startup_deadline: SignedDuration,
+    /// Time that a Pod has to save its work when it is stopped.
+    #[arg(long, env = "OPERATOR_GRACE_PERIOD", default_value = "60s")]
+    pub grace_period: SignedDuration,
+    /// Time between two saves of partial work.
+    #[arg(long, env = "OPERATOR_SAVE_INTERVAL", default_value = "5m")]
+    pub save_interval: SignedDuration,
+    /// Claude Code is stopped when it gave no sign of life for this long.
+    #[arg(long, env = "OPERATOR_IDLE_LIMIT", default_value = "15m")]
+    pub idle_limit: SignedDuration,
+    /// Time that Claude Code has to exit after its result.
+    #[arg(long, env = "OPERATOR_EXIT_LIMIT", default_value = "60s")]
+    pub exit_limit: SignedDuration,
+    /// Time limit of one command of spec.verify.
+    #[arg(long, env = "OPERATOR_VERIFY_LIMIT", default_value = "30m")]
+    pub verify_limit: SignedDuration,
+    /// Retries of one model request by Claude Code itself, 0 to 15.
+    #[arg(long, env = "OPERATOR_MODEL_RETRIES", default_value_t = 10)]
+    pub model_retries: u32,
+    /// Allow repositories at plain http addresses.
+    #[arg(long, env = "OPERATOR_ALLOW_PLAIN_HTTP", default_value_t = false, action = clap::ArgAction::Set)]
+    pub allow_plain_http: bool,
+    /// Prefix of the refs that hold saved work; the task's UID follows.
+    #[arg(long, env = "OPERATOR_CHECKPOINT_PREFIX", default_value = names::CHECKPOINT_PREFIX)]
+    pub checkpoint_prefix: String,
+    /// Address of the model API for tasks that name no credentials Secret.
+    #[arg(long, env = "OPERATOR_MODEL_BASE_URL")]
+    pub model_base_url: Option<String>,
+    /// Resources of each git container and of the saver, as JSON.
+    #[arg(long, env = "OPERATOR_GIT_RESOURCES", value_parser = resources, default_value =
+        r#"{"requests":{"cpu":"50m","memory":"128Mi"},"limits":{"cpu":"2","memory":"1Gi"}}"#)]
+    pub git_resources: Resources,
+    /// Resources of each agent container, where the task does not say, as JSON.
+    #[arg(long, env = "OPERATOR_AGENT_RESOURCES", value_parser = resources, default_value =
+        r#"{"requests":{"cpu":"250m","memory":"512Mi"},"limits":{"cpu":"4","memory":"4Gi"}}"#)]
+    pub agent_resources: Resources,
+    /// Most that the repository's objects may take on the node.
+    #[arg(long, env = "OPERATOR_REPOSITORY_SIZE", default_value = "10Gi")]
+    pub repository_size: String,
+    /// Most that the agent's work tree may take on the node.
+    #[arg(long, env = "OPERATOR_WORKSPACE_SIZE", default_value = "20Gi")]
+    pub workspace_size: String,
+    /// Most that each of the other volumes may take on the node.
+    #[arg(long, env = "OPERATOR_SCRATCH_SIZE", default_value = "4Gi")]
+    pub scratch_size: String,
+    /// Run the containers as UID and GID 10001; false leaves the IDs to the cluster (`OpenShift`).
+    #[arg(long, env = "OPERATOR_FIXED_IDS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub fixed_ids: bool,
+    /// Tasks that are worked on at the same time.
+    #[arg(long, env = "OPERATOR_WORKERS", default_value_t = 16)]
+    pub workers: u16,
+    /// Address of the live and ready endpoints.
+    #[arg(long, env = "OPERATOR_LISTEN", default_value = "127.0.0.1:8081")]
+    pub listen: SocketAddr,
+    /// Form of the log.
+    #[arg(long, env = "OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What is logged, as `tracing` directives such as `info` or `info,operator=debug`.
+    #[arg(long, env = "OPERATOR_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// What the runner is told.
+    pub fn runner(&self) -> RunnerSettings {
+        RunnerSettings {
+            save_interval: seconds(self.save_interval),
+            idle_limit: seconds(self.idle_limit),
+            exit_limit: seconds(self.exit_limit),
+            verify_limit: seconds(self.verify_limit),
+            model_retries: self.model_retries,
+            grace_period: seconds(self.grace_period),
+            allow_http: self.allow_plain_http,
+        }
+    }
+}
+
+fn seconds(duration: SignedDuration) -> u32 {
+    u32::try_from(duration.as_secs().max(0)).unwrap_or(u32::MAX)
+}
+
+fn resources(json: &str) -> Result<Resources, serde_json::Error> {
+    serde_json::from_str(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Settings;
+
+    #[test]
+    fn the_command_line_is_consistent_and_needs_only_the_image() {
+        Settings::command().debug_assert();
+        let settings = Settings::try_parse_from(["operator", "--runner-image=r"]).unwrap();
+        assert_eq!(settings.runner(), crd::RunnerSettings::default());
+        assert_eq!(settings.deadline.as_secs(), 3600);
+        assert!(Settings::try_parse_from(["operator"]).is_err());
+    }
+
+    #[test]
+    fn durations_are_written_as_in_go() {
+        let settings =
+            Settings::try_parse_from(["operator", "--runner-image=r", "--deadline=1h30m"]).unwrap();
+        assert_eq!(settings.deadline.as_secs(), 5400);
+        assert!(
+            Settings::try_parse_from(["operator", "--runner-image=r", "--deadline=10"]).is_err()
+        );
+    }
+}

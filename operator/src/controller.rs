@@ -1,0 +1,188 @@
+//! Runs the loop: one pass of observe → decide → act for each task for which something changed.
+//!
+//! Not here: any decision. A pass never sleeps; it asks to be called again.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crd::{ClaudeTask, ClaudeTaskStatus};
+use futures::{FutureExt, StreamExt, pin_mut};
+use jiff::Timestamp;
+use kube::runtime::controller::Action as Requeue;
+use kube::runtime::{Config, applier};
+use kube::{Client, Resource};
+
+use crate::act::{self, Outcome, act};
+use crate::children::TaskKey;
+use crate::config::Settings;
+use crate::decide::decide;
+use crate::ledger::Ledger;
+use crate::observe::{self, Caches, Freshness, observe};
+use crate::server::Readiness;
+use crate::unreadable;
+use crate::view::Refusal;
+use crate::watches::{Guarded, Watches};
+
+/// Pause before a task is looked at again that somebody else has just written.
+const OUTDATED: Duration = Duration::from_millis(500);
+/// Shortest pause before a task is looked at again.
+const SHORTEST: Duration = Duration::from_millis(50);
+
+/// Everything that a pass uses.
+#[derive(Debug)]
+pub struct Context {
+    /// Jobs and Pods.
+    pub caches: Arc<Caches>,
+    /// What this process did lately.
+    pub ledger: Ledger,
+    /// Settings.
+    pub settings: Settings,
+}
+
+/// A pass that failed; it is tried again after a pause.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading failed.
+    #[error("reading the task's objects")]
+    Observe(#[source] kube::Error),
+    /// Doing failed.
+    #[error(transparent)]
+    Act(#[from] act::Failed),
+    /// The verdict on an object that cannot be read could not be written.
+    #[error("refusing an object that cannot be read")]
+    Unreadable(#[source] kube::Error),
+    /// A pass panicked: a bug.
+    #[error("the pass panicked")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+/// Works until `stop` resolves; passes that are under way are finished.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    readiness: Readiness,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let stop = stop.shared();
+    let mut watches = Watches::start(&client);
+    tokio::select! {
+        () = watches.listed() => {}
+        () = stop.clone() => return,
+    }
+    readiness.set_ready();
+    tracing::info!(tasks = watches.tasks.len(), "caches are filled");
+    let config = Config::default().concurrency(settings.workers);
+    let context = Arc::new(Context { caches: watches.caches, ledger: Ledger::default(), settings });
+    let passes = applier(
+        move |task, context| spawned(client.clone(), task, context).boxed(),
+        |task, error, context: Arc<Context>| pause(&task, error, &context),
+        context,
+        watches.tasks,
+        watches.requests.map(Ok::<_, Infallible>).take_until(stop),
+        config,
+    );
+    pin_mut!(passes);
+    while passes.next().await.is_some() {}
+}
+
+/// A pass as a task of its own: all cores are used, and a panic ends only this pass.
+async fn spawned(
+    client: Client,
+    task: Arc<Guarded>,
+    context: Arc<Context>,
+) -> Result<Requeue, Error> {
+    let running = tokio::spawn(async move { pass(&client, &task, &context).await });
+    running.await.unwrap_or_else(|panic| Err(Error::Panicked(panic)))
+}
+
+/// One pass over one task.
+pub async fn pass(client: &Client, task: &Guarded, context: &Context) -> Result<Requeue, Error> {
+    let Some(key) = TaskKey::of_task(task.meta()) else { return Ok(Requeue::await_change()) };
+    let requeue = match &task.0 {
+        Err(invalid) => {
+            let now = Timestamp::now();
+            unreadable::refuse(client, &key, invalid, now).await.map_err(Error::Unreadable)?;
+            Requeue::await_change()
+        }
+        Ok(task) if is_finished(task) => {
+            context.caches.jobs.forget(&key);
+            context.caches.pods.forget(&key);
+            Requeue::await_change()
+        }
+        Ok(task) => unfinished(client, task, &key, context).await?,
+    };
+    context.ledger.succeeded(&key.uid);
+    Ok(requeue)
+}
+
+fn is_finished(task: &ClaudeTask) -> bool {
+    task.status.as_ref().is_some_and(ClaudeTaskStatus::is_finished)
+}
+
+async fn unfinished(
+    client: &Client,
+    task: &ClaudeTask,
+    key: &TaskKey,
+    context: &Context,
+) -> Result<Requeue, Error> {
+    let mut task = context.ledger.newest(task.clone());
+    if observe::is_unknown(&context.caches, key) {
+        // It may be about to get a Job: what a cache says of it is not enough for that.
+        match observe::live_task(client, key).await.map_err(Error::Observe)? {
+            Some(live) => task = live,
+            None => return Ok(Requeue::await_change()),
+        }
+    }
+    let requeue = match round(client, &task, context, Freshness::Cached, None).await? {
+        (Outcome::JobExists, _) => round(client, &task, context, Freshness::Live, None).await?,
+        (Outcome::JobRefused(refusal), _) => {
+            round(client, &task, context, Freshness::Cached, Some(refusal)).await?
+        }
+        done => done,
+    };
+    Ok(match requeue {
+        (Outcome::Done, Some(wake)) => {
+            let pause = Duration::try_from(wake.duration_since(Timestamp::now()));
+            Requeue::requeue(pause.unwrap_or_default().max(SHORTEST))
+        }
+        (Outcome::Done, None) => Requeue::await_change(),
+        _ => Requeue::requeue(OUTDATED),
+    })
+}
+
+/// Observe, decide, act: once.
+async fn round(
+    client: &Client,
+    task: &ClaudeTask,
+    context: &Context,
+    freshness: Freshness,
+    refusal: Option<Refusal>,
+) -> Result<(Outcome, Option<Timestamp>), Error> {
+    let now = Timestamp::now();
+    let mut seen =
+        observe(client, &context.caches, task, freshness, now).await.map_err(Error::Observe)?;
+    seen.refusal = refusal;
+    let decision = decide(task, &seen, &context.settings, now);
+    let outcome = act(client, &context.ledger, task, &decision.actions, now).await?;
+    Ok((outcome, decision.wake))
+}
+
+fn pause(task: &Guarded, error: &Error, context: &Context) -> Requeue {
+    let meta = task.meta();
+    let pause = context.ledger.failed(meta.uid.as_deref().unwrap_or_default());
+    tracing::warn!(
+        namespace = meta.namespace,
+        task = meta.name,
+        error = chain(error),
+        ?pause,
+        "a pass failed"
+    );
+    Requeue::requeue(pause)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,156 @@
+//! Why a Pod that has not ended does not get on, and until when that is borne.
+//!
+//! A stall is no verdict: the Pod could still start. [`crate::decide`] shows the reason, and once
+//! the time is up deletes the Job, sees both gone, and only then writes the verdict.
+
+use crd::Reason;
+use crd::fold::{Ending, PhaseFact, PhaseFacts};
+use crd::names;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ContainerStateWaiting;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::pod_facts::{self, ending};
+use crate::view::{EventView, JobView, PodView, created};
+
+/// A Pod that the kubelet leaves Pending after an OOM kill gets this long to prove otherwise.
+const OOM_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Nothing runs: since when, why, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stall {
+    /// When the last thing happened.
+    pub since: Timestamp,
+    /// When the attempt is given up.
+    pub until: Timestamp,
+    /// The obstacle, if there is a sign of one.
+    pub obstacle: Option<Ending>,
+    /// What the verdict will be when it is given up.
+    pub otherwise: Ending,
+}
+
+impl Stall {
+    /// Why the attempt is given up.
+    pub fn verdict(&self) -> &Ending {
+        self.obstacle.as_ref().unwrap_or(&self.otherwise)
+    }
+}
+
+/// The stall of a Pod in which no phase runs; nothing when one does.
+pub fn of_pod(
+    pod: &PodView,
+    facts: &PhaseFacts,
+    events: &[EventView],
+    patience: SignedDuration,
+    now: Timestamp,
+) -> Option<Stall> {
+    let mut since = quiet_since(pod, facts, now)?;
+    if let Some((container, ended)) = pod_facts::stuck_after_oom(pod) {
+        let ended_at = ended.finished_at.as_ref().map_or(since, |Time(at)| *at);
+        let otherwise = pod_facts::out_of_memory(container);
+        return Some(Stall {
+            since,
+            until: after(ended_at, OOM_PATIENCE),
+            obstacle: None,
+            otherwise,
+        });
+    }
+    let obstacle =
+        waiting(pod).or_else(|| unschedulable(pod)).or_else(|| missing_volume(facts, events));
+    // A pull that is going on may take its time; one that is tried again and again may not.
+    if obstacle.as_ref().is_none_or(|obstacle| obstacle.reason != Reason::ImagePullFailed) {
+        since = since.max(last_pull(events).unwrap_or(since));
+    }
+    let otherwise = lost("no container of the Pod started", events);
+    Some(Stall { since, until: after(since, patience), obstacle, otherwise })
+}
+
+/// The stall of a Job that has no Pod yet.
+pub fn of_job(
+    job: &JobView,
+    events: &[EventView],
+    patience: SignedDuration,
+    now: Timestamp,
+) -> Stall {
+    let since = created(&job.metadata).unwrap_or(now);
+    let otherwise = lost("the Job got no Pod", events);
+    Stall { since, until: after(since, patience), obstacle: None, otherwise }
+}
+
+/// When the last container ended, or the Pod was made; nothing while a phase runs.
+pub fn quiet_since(pod: &PodView, facts: &PhaseFacts, now: Timestamp) -> Option<Timestamp> {
+    if pod_facts::is_at_work(facts) {
+        return None;
+    }
+    let ends = facts.iter().filter_map(|fact| match fact {
+        PhaseFact::Ended { finished_at, .. } => *finished_at,
+        PhaseFact::Pending | PhaseFact::Running { .. } => None,
+    });
+    Some(ends.chain(created(&pod.metadata)).max().unwrap_or(now))
+}
+
+/// `at` plus `span`.
+pub fn after(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.saturating_add(span).unwrap_or(Timestamp::MAX)
+}
+
+fn waiting(pod: &PodView) -> Option<Ending> {
+    pod_facts::containers(pod)
+        .find_map(|container| waiting_for(&container.name, container.state.waiting.as_ref()?))
+}
+
+/// Waiting reasons of the kubelet (`pkg/kubelet/images/types.go`, `kuberuntime_container.go`).
+fn waiting_for(container: &str, waiting: &ContainerStateWaiting) -> Option<Ending> {
+    let name = waiting.reason.as_deref()?;
+    let said = waiting.message.as_deref().unwrap_or_default();
+    let reason = match name {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => Reason::ImagePullFailed,
+        "CreateContainerConfigError" if said.contains("secret") => Reason::SecretMissing,
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Reason::Lost,
+        // CrashLoopBackOff is the saver's, which decides nothing.
+        _ => return None,
+    };
+    Some(ending(reason, format!("container {container}: {name}: {said}")))
+}
+
+fn unschedulable(pod: &PodView) -> Option<Ending> {
+    let scheduled = pod_facts::condition(pod, "PodScheduled")?;
+    let refused =
+        scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable");
+    refused.then(|| ending(Reason::Unschedulable, scheduled.message.clone().unwrap_or_default()))
+}
+
+/// A volume that cannot be mounted shows in events alone, and keeps every container from starting.
+fn missing_volume(facts: &PhaseFacts, events: &[EventView]) -> Option<Ending> {
+    if facts.iter().any(|fact| *fact != PhaseFact::Pending) {
+        return None;
+    }
+    let event = latest(events, |event| {
+        event.reason == "FailedMount"
+            && event.message.contains(names::GIT_CREDENTIALS.volume)
+            && event.message.contains("secret")
+    })?;
+    Some(ending(Reason::SecretMissing, event.message.clone()))
+}
+
+fn last_pull(events: &[EventView]) -> Option<Timestamp> {
+    latest(events, |event| event.reason == "Pulling")?.at
+}
+
+fn lost(what: &str, events: &[EventView]) -> Ending {
+    let message = match latest(events, |event| event.warning) {
+        Some(event) => format!("{what}: {}: {}", event.reason, event.message),
+        None => format!("{what}, and no event says why"),
+    };
+    ending(Reason::Lost, message)
+}
+
+fn latest(events: &[EventView], wanted: impl Fn(&EventView) -> bool) -> Option<&EventView> {
+    events.iter().filter(|event| wanted(event)).max_by_key(|event| event.at)
+}

@@ -1,0 +1,138 @@
+//! The next status of a task, and whether it is worth a write.
+//!
+//! The folding of reports is [`crd::fold`]'s; here the Pod's name, the Job's and what an earlier
+//! status already knew come in. Not here: which ending applies ([`crate::decide`]).
+
+use crd::fold::{self, Ending, PhaseFacts};
+use crd::status::{ConditionStatus, DisplayPhase, PhaseState, PhaseStatus, RECONCILING, SUCCEEDED};
+use crd::{ClaudeTask, ClaudeTaskStatus, Reason};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::stall::after;
+
+/// A phase that ended is written together with the start of the next one, if that follows soon.
+const FOLLOWS_SOON: SignedDuration = SignedDuration::from_secs(2);
+
+/// What is known at the moment of a decision.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Name of the attempt's Job.
+    pub job_name: Option<&'a str>,
+    /// Name of its Pod and what its containers did, unless there is no trace of a Pod.
+    pub pod: Option<(&'a str, &'a PhaseFacts)>,
+    /// The verdict.
+    pub ending: Option<&'a Ending>,
+    /// Why the attempt does not get on, if it does not.
+    pub obstacle: Option<&'a Ending>,
+}
+
+/// The status that says all of `known`; what only the last status knew stays.
+pub fn next(task: &ClaudeTask, attempt: u32, known: Known, now: Timestamp) -> ClaudeTaskStatus {
+    let last = task.status.clone().unwrap_or_default();
+    let mut next = match known.pod {
+        Some((pod, facts)) => told_by_pod(&last, pod, facts, known.ending),
+        None => without_pod(&last, known.ending),
+    };
+    let display = next.phase.unwrap_or(DisplayPhase::Queued);
+    let generation = task.metadata.generation;
+    let obstacle = known.obstacle.map(|obstacle| steady(&last, obstacle));
+    next.conditions =
+        fold::conditions(&last, display, known.ending, obstacle.as_ref(), generation, now);
+    next.observed_generation = generation;
+    next.attempt = Some(attempt);
+    next.job_name = known.job_name.map(str::to_owned).or(last.job_name);
+    next.finished_at = known.ending.map(|_| now);
+    next
+}
+
+fn told_by_pod(
+    last: &ClaudeTaskStatus,
+    pod: &str,
+    facts: &PhaseFacts,
+    ending: Option<&Ending>,
+) -> ClaudeTaskStatus {
+    ClaudeTaskStatus {
+        phase: Some(fold::display(facts, ending)),
+        phases: fold::phases(facts, ending),
+        pod_name: Some(pod.to_owned()),
+        started_at: fold::started_at(facts).or(last.started_at),
+        result: fold::result(facts),
+        usage: fold::usage(facts),
+        session_id: fold::session_id(facts),
+        ..ClaudeTaskStatus::default()
+    }
+}
+
+/// Without a Pod the last status is all there is; phases that had not ended never will.
+fn without_pod(last: &ClaudeTaskStatus, ending: Option<&Ending>) -> ClaudeTaskStatus {
+    let blank = PhaseFacts::default();
+    let Some(ending) = ending else {
+        let phase = last.phase.or(Some(fold::display(&blank, None)));
+        return ClaudeTaskStatus { phase, ..last.clone() };
+    };
+    let phases = match last.phases.as_slice() {
+        [] => fold::phases(&blank, Some(ending)),
+        phases => phases.iter().map(|phase| cut_off(phase, ending)).collect(),
+    };
+    ClaudeTaskStatus { phase: Some(fold::display(&blank, Some(ending))), phases, ..last.clone() }
+}
+
+fn cut_off(phase: &PhaseStatus, ending: &Ending) -> PhaseStatus {
+    match phase.state {
+        PhaseState::Pending => PhaseStatus { state: PhaseState::Skipped, ..phase.clone() },
+        PhaseState::Running => PhaseStatus {
+            state: PhaseState::Failed,
+            reason: Some(ending.reason),
+            message: ending.message.clone(),
+            ..phase.clone()
+        },
+        PhaseState::Succeeded | PhaseState::Failed | PhaseState::Skipped => phase.clone(),
+    }
+}
+
+/// The obstacle that the last status shows: an unfinished task with a failure's reason.
+pub fn obstacle(status: &ClaudeTaskStatus) -> Option<Ending> {
+    let verdict =
+        status.condition(SUCCEEDED).filter(|shown| shown.status == ConditionStatus::Unknown)?;
+    let reason: Reason = verdict.reason.parse().ok()?;
+    (!reason.is_success()).then(|| Ending { reason, message: verdict.message.clone() })
+}
+
+/// The kubelet words the same obstacle a little differently each time; one wording is enough.
+fn steady(last: &ClaudeTaskStatus, new: &Ending) -> Ending {
+    obstacle(last).filter(|shown| shown.reason == new.reason).unwrap_or_else(|| new.clone())
+}
+
+/// When this operator first wrote to the task.
+pub fn first_written(status: &ClaudeTaskStatus) -> Option<Timestamp> {
+    status.condition(RECONCILING).map(|condition| condition.last_transition_time)
+}
+
+/// Whether and when a status is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// It says nothing new.
+    Never,
+    /// At once.
+    Now,
+    /// Not before this, unless more becomes known.
+    At(Timestamp),
+}
+
+/// When `next` is to be written over `last`.
+pub fn write(last: &ClaudeTaskStatus, next: &ClaudeTaskStatus, now: Timestamp) -> Write {
+    if last == next {
+        return Write::Never;
+    }
+    let (shown, news) = (headline(last), headline(next));
+    let ended = next.phases.iter().filter_map(|phase| phase.finished_at).max();
+    match ended.map(|ended| after(ended, FOLLOWS_SOON)) {
+        Some(due) if shown == news && now < due => Write::At(due),
+        _ => Write::Now,
+    }
+}
+
+/// The part of a status that cannot wait.
+fn headline(status: &ClaudeTaskStatus) -> impl PartialEq + use<'_> {
+    (status.phase, &status.conditions, &status.job_name, &status.pod_name)
+}
