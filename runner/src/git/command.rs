@@ -5,6 +5,7 @@
 //! credentials ([`crate::git::remote`]).
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -110,9 +111,17 @@ pub struct GitCommand {
     command: Command,
     name: String,
     settings: Vec<(String, String)>,
-    input: Vec<u8>,
+    input: Input,
     limit: Option<Duration>,
     stop: Stop,
+}
+
+/// What a command reads.
+#[derive(Debug)]
+enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    File(File),
 }
 
 /// What a command that ran to its end left.
@@ -195,7 +204,7 @@ impl Git {
             command,
             name: name.to_owned(),
             settings,
-            input: Vec::new(),
+            input: Input::Nothing,
             limit: None,
             stop,
         }
@@ -234,7 +243,14 @@ impl GitCommand {
     /// Gives it something to read; otherwise its standard input is empty.
     #[must_use]
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.input = bytes.into();
+        self.input = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// Gives it a file to read, from where the file stands.
+    #[must_use]
+    pub fn file(mut self, file: File) -> Self {
+        self.input = Input::File(file);
         self
     }
 
@@ -258,13 +274,21 @@ impl GitCommand {
             self.command.env(format!("GIT_CONFIG_KEY_{n}"), key);
             self.command.env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
-        self.command.stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        let mut bytes = Vec::new();
+        self.command.stdin(match std::mem::replace(&mut self.input, Input::Nothing) {
+            Input::Nothing => Stdio::null(),
+            Input::File(file) => file.into(),
+            Input::Bytes(given) => {
+                bytes = given;
+                Stdio::piped()
+            }
+        });
         // A group of its own, so that the limit reaches its helpers too.
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let start = |error| GitError::Start(self.name.clone(), error);
         let child = self.command.spawn().map_err(start)?;
         let watchdog = self.limit.map(|limit| Watchdog::watch(child.id(), limit));
-        let ended = converse(child, std::mem::take(&mut self.input));
+        let ended = converse(child, bytes);
         if let (Some(watchdog), Some(limit)) = (watchdog, self.limit)
             && watchdog.has_bitten()
         {

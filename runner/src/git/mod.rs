@@ -1,8 +1,16 @@
 //! Everything that this program asks of git.
 //!
-//! [`command`] is the one place that builds commands. Not here: which of them a phase needs.
+//! [`command`] is the one place that builds commands and [`remote`] the one that talks to a server;
+//! [`commit`], [`history`] and [`merge`] ask about objects; [`refs`] reads lists of refs. Not here:
+//! what a phase wants with it.
 
 pub mod command;
+pub mod commit;
+pub mod history;
+pub mod merge;
+pub mod refs;
+pub mod remote;
 pub mod watchdog;
 
-pub use command::{Git, GitCommand, GitError, Output};
+pub use command::{Git, GitCommand, GitError, Output, Stop};
+pub use remote::{Remote, RemoteError};

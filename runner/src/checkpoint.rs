@@ -1,0 +1,161 @@
+//! The checkpoint: this task's ref on the remote that holds work not yet on the branch.
+//!
+//! What is stored is a commit of the git side whose parent is the work; its message says how far
+//! the work is, with start commit and task. Beside it the two notes in `repo` by which git
+//! containers tell `save` what is safe already. Not here: when something is stored.
+
+use crd::TaskDocument;
+
+use crate::dirs::Dirs;
+use crate::git::commit::Commit;
+use crate::git::remote::Move;
+use crate::git::{Git, GitError, Remote, RemoteError};
+use crate::land::Stamp;
+use crate::store::{self, StoreError};
+
+/// Digest of the bundle that `rebase` pushed; `save` pushes none after that.
+const SAVED: &str = "saved";
+/// The task needs no checkpoint any more; `save` pushes nothing.
+const LANDED: &str = "landed";
+/// How often a store that lost against `save` is tried again.
+const TRIES: u32 = 3;
+
+/// How far the work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Saved while Claude worked, or Claude did not succeed.
+    Partial,
+    /// Claude succeeded and `verify` passed.
+    Complete,
+    /// The finished commit, which the branch did not take.
+    Built,
+}
+
+impl State {
+    /// The word in the commit message.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Partial => "partial",
+            Self::Complete => "complete",
+            Self::Built => "built",
+        }
+    }
+}
+
+/// Work to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    /// Its last commit.
+    pub commit: &'a str,
+    /// Commit that it started from.
+    pub start: &'a str,
+    /// How far it is.
+    pub state: State,
+}
+
+/// Writes the commit that goes to the ref; its id.
+///
+/// # Errors
+/// [`GitError`].
+pub fn commit(
+    git: &Git,
+    document: &TaskDocument,
+    stamp: &Stamp,
+    work: &Work<'_>,
+) -> Result<String, GitError> {
+    // No `ClaudeTask:` trailer: that one means "pushed".
+    let message = format!(
+        "Checkpoint of ClaudeTask {}: {state} work\n\nClaudeTask-State: {state}\nClaudeTask-Start: {}\nClaudeTask-UID: {}\n",
+        stamp.task,
+        work.start,
+        document.uid,
+        state = work.state.as_str()
+    );
+    git.write_commit(&Commit {
+        tree: git.tree(work.commit)?,
+        parents: vec![work.commit.to_owned()],
+        author: stamp.identity().into_bytes(),
+        committer: stamp.identity().into_bytes(),
+        encoding: None,
+        message: message.into_bytes(),
+    })
+}
+
+/// Stores the work, whatever the ref held before: it is this task's own, and what it holds is an
+/// earlier state of the same work.
+///
+/// # Errors
+/// [`RemoteError`] when the remote does not take it.
+pub fn store(
+    git: &Git,
+    remote: &Remote,
+    document: &TaskDocument,
+    stamp: &Stamp,
+    work: &Work<'_>,
+) -> Result<(), RemoteError> {
+    let id = commit(git, document, stamp, work)?;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let seen = remote.tip(git, &document.checkpoint_ref)?;
+        match put(git, remote, document, &id, seen.as_deref()) {
+            // `save` was faster; look again.
+            Err(RemoteError::Git(GitError::Failed { .. })) if tries < TRIES => {}
+            other => return other,
+        }
+    }
+}
+
+/// Moves the ref from `lease` to the commit `id`; the remote's own list decides whether it did.
+///
+/// # Errors
+/// [`RemoteError`].
+pub fn put(
+    git: &Git,
+    remote: &Remote,
+    document: &TaskDocument,
+    id: &str,
+    lease: Option<&str>,
+) -> Result<(), RemoteError> {
+    let to = &document.checkpoint_ref;
+    let pushed = remote.push(git, &Move { to, commit: Some(id), lease, options: &[] });
+    match pushed {
+        Err(error) if remote.tip(git, to).ok().flatten().as_deref() != Some(id) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes the ref if it is there.
+///
+/// # Errors
+/// [`RemoteError`]; the ref is then left over, which does no harm.
+pub fn delete(git: &Git, remote: &Remote, document: &TaskDocument) -> Result<(), RemoteError> {
+    let to = &document.checkpoint_ref;
+    match remote.tip(git, to)? {
+        Some(seen) => {
+            remote.push(git, &Move { to, commit: None, lease: Some(&seen), options: &[] })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Tells `save` that the bundle with this digest is on the checkpoint.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn mark_saved(dirs: &Dirs, digest: &str) -> Result<(), StoreError> {
+    store::publish(&dirs.repo, SAVED, digest.as_bytes())
+}
+
+/// Tells `save` that nothing is left to be saved.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn mark_landed(dirs: &Dirs) -> Result<(), StoreError> {
+    store::publish(&dirs.repo, LANDED, b"")
+}
+
+/// Whether `save` has nothing to do any more.
+pub fn is_safe(dirs: &Dirs) -> bool {
+    [SAVED, LANDED].iter().any(|name| dirs.repo.join(name).exists())
+}

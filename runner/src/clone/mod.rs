@@ -1,0 +1,224 @@
+//! Clone: fetches the repository and fails before a cent is spent.
+//!
+//! In this order: the address and the Secret; the refs that the task names ([`branches`]); full
+//! history of start, onto and an existing target; this task's mark in it; the right to push; the
+//! agent's working copy ([`workspace`]). Not here: anything that costs a model request.
+
+pub mod branches;
+pub mod workspace;
+
+use std::io;
+
+use crd::{Reason, names};
+
+use crate::attempt::Attempt;
+use crate::checkpoint;
+use crate::git::remote::Move;
+use crate::git::{Git, GitError, RemoteError};
+use crate::plan::{self, Skip};
+use crate::store::StoreError;
+use crate::{address, credential};
+
+use branches::{Branches, Start, Unfit, short};
+
+/// The start commit in the trusted repository; `save` reads it there.
+pub const START: &str = "refs/claudetask/start";
+/// The onto branch as last fetched.
+pub const ONTO: &str = "refs/claudetask/onto";
+/// The target branch as last fetched.
+pub const TARGET: &str = "refs/claudetask/target";
+
+/// Why the task ends here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is none that may be used.
+    #[error("{0}")]
+    Address(String),
+    /// The Secret is not for the repository, or incomplete.
+    #[error("{0}; nothing was sent")]
+    Secret(#[from] credential::Unusable),
+    /// A ref is missing, or the target cannot be made.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// Listing or fetching failed.
+    #[error("the repository cannot be fetched: {0}")]
+    Fetch(#[source] RemoteError),
+    /// The rehearsal of the push failed.
+    #[error("the branch could not be pushed: {0}")]
+    Rehearsal(#[source] RemoteError),
+    /// Git failed here.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The volumes refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The volumes refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// Its reason from the list.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Secret(_) => Reason::SecretMismatch,
+            Self::Unfit(Unfit::NotFound(_)) => Reason::RefNotFound,
+            Self::Unfit(Unfit::Taken(_)) => Reason::BranchExists,
+            Self::Fetch(RemoteError::Unauthorized(_) | RemoteError::Forbidden(_))
+            | Self::Rehearsal(RemoteError::Unauthorized(_)) => Reason::AuthenticationFailed,
+            Self::Rehearsal(RemoteError::Forbidden(_)) => Reason::PushForbidden,
+            _ => Reason::CloneFailed,
+        }
+    }
+
+    /// Whether the container was told to stop.
+    pub const fn is_interruption(&self) -> bool {
+        matches!(
+            self,
+            Self::Git(GitError::Interrupted)
+                | Self::Fetch(RemoteError::Git(GitError::Interrupted))
+                | Self::Rehearsal(RemoteError::Git(GitError::Interrupted))
+        )
+    }
+}
+
+/// Fetches and checks; writes `plan/start.json` and the agent's working copy.
+///
+/// # Errors
+/// [`Error`].
+pub fn clone(attempt: &Attempt) -> Result<plan::Start, Error> {
+    check_address(attempt)?;
+    let git = make_bare(attempt)?;
+    attempt.progress.phase(format!("fetches {}", attempt.remote.url));
+    let refs = attempt.remote.refs(&git).map_err(Error::Fetch)?;
+    let branches = Branches::find(&attempt.document, &refs)?;
+    let mut start = fetch(attempt, &git, &branches)?;
+    start.skip = already_pushed(attempt, &git, &branches, &start)?;
+    if start.skip.is_some() {
+        // Nothing is left to save: `save` need not wait for work.
+        checkpoint::mark_landed(&attempt.dirs)?;
+    } else {
+        check_target(attempt, &git, &branches, &start)?;
+        workspace::make(attempt, &start)?;
+    }
+    start.write(&attempt.dirs)?;
+    Ok(start)
+}
+
+fn check_address(attempt: &Attempt) -> Result<(), Error> {
+    let url = &attempt.document.repository.url;
+    if !address::is_usable(url) && attempt.remote.protocols != LOCAL {
+        return Err(Error::Address(format!("{url} is no https address of a repository")));
+    }
+    if address::is_plain_http(url) && !attempt.document.settings.allow_http {
+        let why = "plain http would show the credential and the code to everybody on the way; use https, or let the operator allow http";
+        return Err(Error::Address(format!("{url}: {why}")));
+    }
+    if attempt.remote.helper.is_some() {
+        credential::check(&attempt.dirs.credentials, url)?;
+    }
+    Ok(())
+}
+
+/// Transport of tests, which have a directory for a server.
+const LOCAL: &str = "file";
+
+fn make_bare(attempt: &Attempt) -> Result<Git, Error> {
+    std::fs::create_dir_all(attempt.dirs.bare())?;
+    let git = attempt.git();
+    // An empty template: no hooks, no attributes, no excludes.
+    git.command("init").args(["--bare", "--quiet", "--template="]).run()?;
+    Ok(git)
+}
+
+fn fetch(attempt: &Attempt, git: &Git, branches: &Branches) -> Result<plan::Start, Error> {
+    let mut refspecs = vec![format!("+{}:{ONTO}", branches.onto)];
+    if branches.target_exists {
+        refspecs.push(format!("+{}:{TARGET}", branches.target));
+    }
+    if let Start::Ref(name) = &branches.start {
+        refspecs.push(format!("+{name}:{START}"));
+    }
+    attempt.remote.fetch(git, &refspecs).map_err(Error::Fetch)?;
+    let (revision, base_ref) = match &branches.start {
+        Start::Ref(name) => (START.to_owned(), Some(name.clone())),
+        Start::Commit(id) => (fetch_commit(attempt, git, id)?, None),
+    };
+    let named = base_ref.as_deref().map_or(revision.as_str(), short);
+    let missing = || {
+        Unfit::NotFound(format!(
+            "spec.repository.ref: {named} leads to no commit of the repository."
+        ))
+    };
+    let start_commit = git.resolve(&revision, "commit")?.ok_or_else(missing)?;
+    // A tag is replaced by its commit.
+    git.command("update-ref").args([START, &start_commit]).run()?;
+    let gone =
+        || Unfit::NotFound(format!("spec.rebase.onto: {} leads to no commit.", branches.onto));
+    let onto_commit = git.resolve(ONTO, "commit")?.ok_or_else(gone)?;
+    let (onto_ref, direct) = (branches.onto.clone(), branches.direct());
+    Ok(plan::Start { start_commit, onto_commit, onto_ref, base_ref, direct, skip: None })
+}
+
+/// Fetches a commit by its id, or, from a server that gives none by id, all branches and tags.
+fn fetch_commit(attempt: &Attempt, git: &Git, id: &str) -> Result<String, Error> {
+    match attempt.remote.fetch(git, &[format!("+{id}:{START}")]) {
+        Err(RemoteError::Git(GitError::Failed { .. })) => {
+            let all =
+                ["heads", "tags"].map(|kind| format!("+refs/{kind}/*:refs/claudetask/{kind}/*"));
+            attempt.remote.fetch(git, &all).map_err(Error::Fetch)?;
+        }
+        other => other.map_err(Error::Fetch)?,
+    }
+    Ok(id.to_owned())
+}
+
+/// This task's mark anywhere in the history that is reachable from onto or the target.
+fn already_pushed(
+    attempt: &Attempt,
+    git: &Git,
+    branches: &Branches,
+    start: &plan::Start,
+) -> Result<Option<Skip>, Error> {
+    let mut tips = vec![start.onto_commit.as_str()];
+    if branches.target_exists {
+        tips.push(TARGET);
+    }
+    if !git.has_line(&tips, &attempt.document.trailer())? {
+        return Ok(None);
+    }
+    let message = format!(
+        "Commits with the trailer `{}: {}` are already on {} or {}; nothing was run.",
+        names::TRAILER,
+        attempt.document.uid,
+        attempt.document.branch,
+        short(&branches.onto)
+    );
+    Ok(Some(Skip { reason: Reason::AlreadyPushed, message }))
+}
+
+fn check_target(
+    attempt: &Attempt,
+    git: &Git,
+    branches: &Branches,
+    start: &plan::Start,
+) -> Result<(), Error> {
+    let branch = &attempt.document.branch;
+    if branches.target_exists && !branches.direct() {
+        let why = "exists, and is neither the branch started from nor the onto branch.";
+        return Err(Unfit::Taken(format!("The branch {branch} {why}")).into());
+    }
+    let rehearsal = Move {
+        to: &branches.target,
+        commit: Some(if branches.direct() { &start.onto_commit } else { &start.start_commit }),
+        lease: branches.direct().then_some(start.onto_commit.as_str()),
+        options: &attempt.document.push.options,
+    };
+    match attempt.remote.rehearse(git, &rehearsal) {
+        // The branch moved since it was fetched; the push will see to that.
+        Err(RemoteError::Git(GitError::Failed { words, .. })) if words.contains("[rejected]") => {
+            Ok(())
+        }
+        other => other.map_err(Error::Rehearsal),
+    }
+}

@@ -1,0 +1,57 @@
+//! The agent's working copy: a repository of its own that borrows the trusted one's objects.
+//!
+//! No remote, no credential, nothing copied. Not here: what the agent does in it.
+
+use crd::spec::Author;
+
+use crate::attempt::Attempt;
+use crate::clone::Error;
+use crate::clone::branches::short;
+use crate::git::Git;
+use crate::plan::Start;
+
+/// Makes the working copy at the start commit, on a branch called like the one to be pushed. The
+/// onto branch is there as `origin/<onto>`, for Claude to look at.
+///
+/// # Errors
+/// [`Error`] of the clone phase.
+pub fn make(attempt: &Attempt, start: &Start) -> Result<(), Error> {
+    let path = attempt.dirs.worktree();
+    std::fs::create_dir_all(&path)?;
+    let git = Git::worktree(&attempt.dirs, &path, &attempt.stop);
+    let branch = &attempt.document.branch;
+    let init = git.command("init").args(["--quiet", "--template="]);
+    init.arg(format!("--initial-branch={branch}")).run()?;
+    borrow(&git, attempt)?;
+    configure(&git, &attempt.document.push.author)?;
+    let onto = format!("refs/remotes/origin/{}", short(&start.onto_ref));
+    for (name, commit) in
+        [(&onto, &start.onto_commit), (&format!("refs/heads/{branch}"), &start.start_commit)]
+    {
+        git.command("update-ref").args([name, commit]).run()?;
+    }
+    git.command("reset").args(["--hard", "--quiet"]).run()?;
+    Ok(())
+}
+
+fn borrow(git: &Git, attempt: &Attempt) -> Result<(), Error> {
+    let info = git.path().join(".git/objects/info");
+    std::fs::create_dir_all(&info)?;
+    let objects = attempt.dirs.bare().join("objects");
+    std::fs::write(info.join("alternates"), format!("{}\n", objects.display()))?;
+    Ok(())
+}
+
+/// Lets commits of the agent's own have the configured author, and keeps git from repacking what
+/// is borrowed.
+fn configure(git: &Git, author: &Author) -> Result<(), Error> {
+    for (key, value) in [
+        ("user.name", author.name.as_str()),
+        ("user.email", author.email.as_str()),
+        ("gc.auto", "0"),
+        ("maintenance.auto", "false"),
+    ] {
+        git.command("config").args(["--local", key, value]).run()?;
+    }
+    Ok(())
+}
