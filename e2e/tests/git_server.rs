@@ -227,6 +227,20 @@ async fn a_hook_refuses_one_push_with_its_message() {
 }
 
 #[tokio::test]
+async fn a_rule_for_one_ref_lets_pushes_of_others_pass() {
+    let shop = Shop::open().await;
+    let action = Action::AnswerInstead { status: 503 };
+    let rule = Rule::next(Call::Push, SHOP, action).of_ref("refs/heads/main");
+    shop.admin.add_rule(&rule).await.unwrap();
+    shop.work.commit("More").await.unwrap();
+    shop.work.push(&shop.writer(), &["main:refs/heads/other"]).await.unwrap();
+    let both = ["main:refs/heads/third", "main"];
+    let pushed = shop.work.try_push(&shop.writer(), &[], &both).await.unwrap();
+    assert!(pushed.stderr.contains("503"), "{}", pushed.stderr);
+    assert_eq!(shop.main().await.as_ref(), Some(&shop.first));
+}
+
+#[tokio::test]
 async fn an_unavailable_server_never_asks_git() {
     let shop = Shop::open().await;
     let rule = Rule::next(Call::ListForFetch, SHOP, Action::AnswerInstead { status: 503 });
@@ -262,6 +276,18 @@ async fn requests_are_listed_and_counted_without_credentials() {
     assert!(push.authorization);
     assert_eq!(shop.admin.count(SHOP, Call::Push).await.unwrap(), 1);
     assert!(!format!("{entries:?}").contains("password"));
+}
+
+#[tokio::test]
+async fn a_repository_made_again_keeps_its_content_and_a_removed_one_is_gone() {
+    let shop = Shop::open().await;
+    let (one, two) = tokio::join!(shop.admin.create_repo(SHOP), shop.admin.create_repo("acme/new"));
+    one.and(two).unwrap();
+    assert_eq!(shop.main().await.as_ref(), Some(&shop.first));
+    shop.admin.remove_repo(SHOP).await.unwrap();
+    assert!(shop.writer().refs().await.is_err());
+    let error = shop.admin.create_repo("nobody").await.unwrap_err();
+    assert!(error.to_string().contains("400"), "{error}");
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use e2e::cluster::{layout::Layout, version};
 use e2e::model_server::{
     Admin, Fault, FaultKind, Script, Settings, Step, ToolCall, Usage, sha256, start,
 };
@@ -36,11 +38,7 @@ impl Desk {
         let settings =
             Settings { admin_password: "admin".to_owned(), api_key: Some(KEY.to_owned()) };
         let base = format!("http://{}", start(settings).await.unwrap());
-        let directory = tempfile::tempdir().unwrap();
-        for name in ["home", "work", "tmp"] {
-            std::fs::create_dir(directory.path().join(name)).unwrap();
-        }
-        Some(Self { cli, admin: Admin::new(&base, "admin"), base, directory })
+        Some(Self { cli, admin: Admin::new(&base, "admin"), base, directory: fresh() })
     }
 
     fn work(&self) -> PathBuf {
@@ -97,14 +95,12 @@ impl Desk {
 
 fn cli() -> Option<PathBuf> {
     let set = std::env::var_os("CLAUDE_CODE_BIN").map(PathBuf::from);
-    let cache = || {
-        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let base = base.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
-        Some(base.join("claudetask-e2e/claude/2.1.330/claude"))
-    };
-    let found = set.or_else(cache).filter(|path| path.exists());
+    let cached = || Some(Layout::from_env().ok()?.claude(version::claude_code()?));
+    let found = set.or_else(cached).filter(|path| path.exists());
     if found.is_none() {
-        eprintln!("SKIPPED: no Claude Code CLI; set CLAUDE_CODE_BIN to run this test");
+        // Past the capture of a passed test's output, so that it is seen.
+        let line = "SKIPPED: no Claude Code CLI; set CLAUDE_CODE_BIN to run this test\n";
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
     found
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::cgi::REFUSE_ENV;
@@ -32,6 +33,17 @@ const POST_RECEIVE: &str = r#"#!/bin/sh
   done
 } > "pushes.$$" && cat "pushes.$$" >> pushes && rm "pushes.$$"
 "#;
+
+/// What a hosting service's repositories have in common, besides the hooks.
+const SETTINGS: [(&str, &str); 6] = [
+    ("http.receivepack", "true"),
+    ("receive.advertisePushOptions", "true"),
+    ("uploadpack.allowFilter", "true"),
+    ("uploadpack.allowAnySHA1InWant", "true"),
+    // A collection in the background would outlive the request that started it.
+    ("gc.auto", "0"),
+    ("receive.autogc", "false"),
+];
 
 /// One push that was accepted.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
@@ -78,24 +90,21 @@ pub async fn create(root: &Path, name: &str) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let made = path.display().to_string();
-    git(&["init", "--quiet", "--bare", "--template=", "--initial-branch=main", &made]).await?;
+    // It appears at its place in one step, so that nobody meets it half made.
+    let workshop = TempDir::with_prefix_in(".new-", root)?;
+    let made = workshop.path().join("repository.git");
+    let directory = made.display().to_string();
+    git(&["init", "--quiet", "--bare", "--template=", "--initial-branch=main", &directory]).await?;
     let hooks = root.join(HOOKS).display().to_string();
-    let settings = [
-        ("http.receivepack", "true"),
-        ("receive.advertisePushOptions", "true"),
-        // The hosting services allow both.
-        ("uploadpack.allowFilter", "true"),
-        ("uploadpack.allowAnySHA1InWant", "true"),
-        // A collection in the background would outlive the request that started it.
-        ("gc.auto", "0"),
-        ("receive.autogc", "false"),
-        ("core.hooksPath", &hooks),
-    ];
-    for (key, value) in settings {
-        git(&["--git-dir", &made, "config", key, value]).await?;
+    for (key, value) in SETTINGS.into_iter().chain([("core.hooksPath", hooks.as_str())]) {
+        git(&["--git-dir", &directory, "config", key, value]).await?;
     }
-    Ok(())
+    fs::create_dir_all(path.parent().unwrap_or(root))?;
+    match fs::rename(&made, &path) {
+        // Made by somebody else meanwhile.
+        Err(_) if path.exists() => Ok(()),
+        moved => moved.with_context(|| format!("making {}", path.display())),
+    }
 }
 
 /// Removes a repository; false when there is none.

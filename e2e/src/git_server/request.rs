@@ -32,6 +32,8 @@ pub struct GitRequest {
     pub repo: String,
     /// What is asked.
     pub call: Call,
+    /// The refs that a push moves, once its body was read.
+    pub refs: Vec<String>,
 }
 
 impl GitRequest {
@@ -42,7 +44,27 @@ impl GitRequest {
             "POST" => posted(path)?,
             _ => return None,
         };
-        Some(Self { repo: repo_name(repo)?, call })
+        Some(Self { repo: repo_name(repo)?, call, refs: Vec::new() })
+    }
+
+    /// The refs that the body of a push names (gitprotocol-pack, "Reference Update Request"):
+    /// pkt-lines of old and new commit and the ref's name, up to the first flush.
+    pub fn pushed_refs(mut body: &[u8]) -> Vec<String> {
+        let mut refs = Vec::new();
+        while let Some((length, rest)) = body.split_at_checked(4) {
+            let length =
+                std::str::from_utf8(length).ok().and_then(|n| usize::from_str_radix(n, 16).ok());
+            let Some((line, rest)) =
+                length.and_then(|n| n.checked_sub(4)).and_then(|n| rest.split_at_checked(n))
+            else {
+                break;
+            };
+            let update = line.split(|byte| *byte == 0).next().unwrap_or_default();
+            let name = update.splitn(3, |byte| *byte == b' ').nth(2).unwrap_or_default();
+            refs.push(String::from_utf8_lossy(name).trim_end().to_owned());
+            body = rest;
+        }
+        refs
     }
 
     /// The path that `git http-backend` gets, always with `.git`.
@@ -96,6 +118,21 @@ mod tests {
         assert_eq!(call("GET", refs, "service=git-receive-pack"), shop(Call::ListForPush));
         assert_eq!(call("POST", "/acme/shop.git/git-upload-pack", ""), shop(Call::Fetch));
         assert_eq!(call("POST", "/acme/shop/git-receive-pack", ""), shop(Call::Push));
+    }
+
+    #[test]
+    fn a_push_names_its_refs_up_to_the_flush() {
+        let line = |text: &str| format!("{:04x}{text}", text.len() + 4);
+        let zero = "0".repeat(40);
+        let body = [
+            line(&format!("{zero} {zero} refs/heads/a\0 report-status side-band-64k")),
+            line(&format!("{zero} {zero} refs/heads/b\n")),
+            "0000PACK…".to_owned(),
+        ]
+        .concat();
+        assert_eq!(GitRequest::pushed_refs(body.as_bytes()), ["refs/heads/a", "refs/heads/b"]);
+        assert!(GitRequest::pushed_refs(b"0000").is_empty());
+        assert!(GitRequest::pushed_refs(b"nonsense").is_empty());
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Rule {
     /// Only this account; every one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Only pushes that move this ref (`refs/heads/main`); every request when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "ref")]
+    pub reference: Option<String>,
     /// How many matching requests pass untouched first.
     #[serde(default)]
     pub skip: u32,
@@ -107,7 +110,15 @@ struct Armed {
 impl Rule {
     /// A rule for the next `call` to one repository.
     pub fn next(call: Call, repo: &str, action: Action) -> Self {
-        Self { call, repo: Some(repo.to_owned()), user: None, skip: 0, times: 1, action }
+        Self {
+            call,
+            repo: Some(repo.to_owned()),
+            user: None,
+            reference: None,
+            skip: 0,
+            times: 1,
+            action,
+        }
     }
 
     /// The same, for one account's requests only.
@@ -116,10 +127,17 @@ impl Rule {
         Self { user: Some(user.to_owned()), ..self }
     }
 
+    /// The same, for pushes that move this ref only.
+    #[must_use]
+    pub fn of_ref(self, reference: &str) -> Self {
+        Self { reference: Some(reference.to_owned()), ..self }
+    }
+
     fn matches(&self, request: &GitRequest, user: &str) -> bool {
         self.call == request.call
             && self.repo.as_ref().is_none_or(|repo| *repo == request.repo)
             && self.user.as_ref().is_none_or(|name| name == user)
+            && self.reference.as_ref().is_none_or(|name| request.refs.contains(name))
     }
 }
 
@@ -200,7 +218,11 @@ mod tests {
     use super::*;
 
     fn push() -> GitRequest {
-        GitRequest { repo: "acme/shop".to_owned(), call: Call::Push }
+        GitRequest {
+            repo: "acme/shop".to_owned(),
+            call: Call::Push,
+            refs: vec!["refs/heads/main".to_owned()],
+        }
     }
 
     fn answers(rules: &mut Rules, user: &str) -> Option<u16> {
@@ -217,11 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_another_account_repository_or_call_does_not_apply() {
+    fn a_rule_for_another_account_repository_ref_or_call_does_not_apply() {
         let mut rules = Rules::default();
         let action = Action::AnswerInstead { status: 503 };
         rules.add(Rule::next(Call::Push, "acme/shop", action.clone()).by("bot"));
         rules.add(Rule::next(Call::Push, "acme/other", action.clone()));
+        rules.add(Rule::next(Call::Push, "acme/shop", action.clone()).of_ref("refs/heads/other"));
         rules.add(Rule::next(Call::Fetch, "acme/shop", action));
         assert_eq!(answers(&mut rules, "writer"), None);
         assert_eq!(answers(&mut rules, "bot"), Some(503));

@@ -15,8 +15,8 @@ use super::accounts::{Access, Account};
 use super::cgi::{self, Question};
 use super::journal::Entry;
 use super::repository;
-use super::request::GitRequest;
-use super::rules::{Hold, Plan};
+use super::request::{Call, GitRequest};
+use super::rules::Hold;
 use super::state::State;
 
 /// Why a request is not served.
@@ -58,8 +58,7 @@ pub async fn git(Shared(state): Shared<Arc<State>>, request: Request) -> Respons
         }
     };
     let served = tokio::spawn(async move {
-        let plan = state.rules().plan(&asked, &user);
-        let response = follow(&state, &asked, &user, plan, request).await;
+        let response = serve(&state, asked, &user, request).await;
         let response = response.unwrap_or_else(|error| {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response()
         });
@@ -114,17 +113,22 @@ fn admit(
     Ok((asked, caller.name))
 }
 
-/// Serves a request as the rules want it.
-async fn follow(
+/// Serves a request as the rules want it. A push is read to its end first: its body says which
+/// refs it moves, and while it is held the client's end must not be its own.
+async fn serve(
     state: &State,
-    asked: &GitRequest,
+    mut asked: GitRequest,
     user: &str,
-    plan: Plan,
     request: Request,
 ) -> anyhow::Result<Response> {
     let (head, mut body) = request.into_parts();
+    if asked.call == Call::Push {
+        let bytes = to_bytes(body, usize::MAX).await?;
+        asked.refs = GitRequest::pushed_refs(&bytes);
+        body = Body::from(bytes);
+    }
+    let plan = state.rules().plan(&asked, user);
     if !plan.before.is_empty() {
-        // All of it must be here, or the client's end would be the end of the request.
         body = Body::from(to_bytes(body, usize::MAX).await?);
     }
     let whole = plan.needs_whole_answer();
@@ -134,7 +138,7 @@ async fn follow(
     }
     let question = Question {
         root: &state.settings.root,
-        git: asked,
+        git: &asked,
         method: head.method.as_str(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,

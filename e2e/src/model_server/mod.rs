@@ -1,12 +1,13 @@
 //! A scripted Messages API that the real Claude Code CLI talks to.
 //!
-//! [`script`] is the format, [`conversation`] reads a request, [`stage`] chooses the reply,
+//! [`script`] is the format ([`compose`] writes it), [`conversation`] reads a request, [`stage`] chooses the reply,
 //! [`message`] puts it into events, [`serve`] sends it; [`admin`] is how tests register scripts
 //! and open gates, and [`Admin`] is its client. Only `POST /v1/messages` is served: the CLI asks
 //! for nothing else.
 
 pub mod admin;
 pub mod client;
+pub mod compose;
 pub mod conversation;
 pub mod message;
 pub mod record;
