@@ -1,0 +1,31 @@
+{{- /* Settings of the operator as arguments; `operator --help` explains each. */ -}}
+{{- define "claude-task.args" -}}
+{{- $runner := .Values.runner.image }}
+{{- with .Values.tasks -}}
+- {{ printf "--runner-image=%s:%s" $runner.repository $runner.tag | quote }}
+- {{ printf "--runner-pull-policy=%s" $runner.pullPolicy | quote }}
+- {{ printf "--deadline=%s" .deadline | quote }}
+- {{ printf "--startup-deadline=%s" .startupDeadline | quote }}
+- {{ printf "--grace-period=%s" .gracePeriod | quote }}
+- {{ printf "--save-interval=%s" .saveInterval | quote }}
+- {{ printf "--idle-limit=%s" .idleLimit | quote }}
+- {{ printf "--exit-limit=%s" .exitLimit | quote }}
+- {{ printf "--verify-limit=%s" .verifyLimit | quote }}
+- {{ printf "--model-retries=%d" (int .modelRetries) | quote }}
+- {{ printf "--allow-plain-http=%t" .allowPlainHttp | quote }}
+- {{ printf "--checkpoint-prefix=%s" .checkpointPrefix | quote }}
+{{- with .modelBaseUrl }}
+- {{ printf "--model-base-url=%s" . | quote }}
+{{- end }}
+- {{ printf "--git-resources=%s" (toJson .gitResources) | quote }}
+- {{ printf "--agent-resources=%s" (toJson .agentResources) | quote }}
+- {{ printf "--repository-size=%s" .repositorySize | quote }}
+- {{ printf "--workspace-size=%s" .workspaceSize | quote }}
+- {{ printf "--scratch-size=%s" .scratchSize | quote }}
+{{- end }}
+- {{ printf "--fixed-ids=%t" (not .Values.openshift) | quote }}
+- {{ printf "--workers=%d" (int .Values.workers) | quote }}
+- {{ printf "--log-format=%s" .Values.log.format | quote }}
+- {{ printf "--log=%s" .Values.log.level | quote }}
+- "--listen=0.0.0.0:8081"
+{{- end }}
