@@ -2,8 +2,11 @@
 pub mod cluster;
 pub mod git_server;
 pub mod http;
+pub mod install;
 pub mod listen;
 pub mod model_server;
 pub mod parts;
 pub mod repo;
+pub mod scenario;
+pub mod verify;
 pub mod wait;

@@ -1,0 +1,189 @@
+//! One scenario's own corner: a repository, a script, a task and their names.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use crd::{ClaudeTask, ClaudeTaskSpec};
+use kube::api::PostParams;
+use serde_json::json;
+
+use super::site::{GIT_SECRET, MODEL_SECRET, Site, git_url};
+use super::verdict::Verdict;
+use crate::git_server::{Action, Call, Rule};
+use crate::model_server::{Script, Step};
+use crate::parts;
+use crate::repo::{Remote, Work};
+use crate::wait::until;
+
+/// Longest time that a task of a scenario may take.
+const VERDICT_LIMIT: Duration = Duration::from_secs(150);
+/// Longest time until something happens that a scenario waits for.
+const EVENT_LIMIT: Duration = Duration::from_mins(1);
+
+/// Where the agent's clone is, for scripts that write files.
+pub const TREE: &str = "/workspace/repo";
+
+/// A scenario's names and what it does with them.
+pub struct Case<'a> {
+    /// What all scenarios share.
+    pub site: &'a Site,
+    /// Name of the task and of the script; unique in the run.
+    pub name: String,
+    /// Name of the repository on the git server: `acme/<name>-<namespace>`.
+    pub repo: String,
+}
+
+impl<'a> Case<'a> {
+    /// The corner of the scenario that is this function.
+    pub fn new(site: &'a Site, function: &str) -> Self {
+        let name = function.replace('_', "-");
+        let name = name[..name.len().min(50)].trim_end_matches('-').to_owned();
+        let repo = format!("acme/{name}-{}", site.namespace);
+        Self { site, name, repo }
+    }
+
+    /// The repository with the tests' own account, to which the task's rules do not apply.
+    pub fn remote(&self) -> Remote {
+        let (user, password) = parts::COLLEAGUE;
+        Remote::new(&self.site.git_base, &self.repo, user, password)
+    }
+
+    /// Makes the repository with one commit of these files on `main`; gives a working copy.
+    pub async fn repository(&self, files: &[(&str, &str)]) -> anyhow::Result<Work> {
+        self.site.git.create_repo(&self.repo).await?;
+        let work = Work::create().await?;
+        work.commit_files("Start", files).await?;
+        work.push(&self.remote(), &["main"]).await?;
+        Ok(work)
+    }
+
+    /// What the remote holds now.
+    pub async fn pushed(&self) -> anyhow::Result<Work> {
+        Work::clone(&self.remote()).await
+    }
+
+    /// The branch that the task pushes by default.
+    pub fn branch(&self) -> String {
+        format!("claude/{}", self.name)
+    }
+
+    /// Tells the model what to say to this scenario's prompt.
+    pub async fn script(&self, steps: impl IntoIterator<Item = Step>) -> anyhow::Result<()> {
+        self.site.model.register(&self.name, &Script::new(steps)).await
+    }
+
+    /// A step that runs a shell command in the work tree.
+    pub fn shell(&self, command: &str) -> Step {
+        Step::bash(&format!("cd {TREE} && {command}"))
+    }
+
+    /// A step that waits at this scenario's gate first.
+    pub fn gated(&self, step: Step) -> Step {
+        step.waiting_for(&self.name)
+    }
+
+    /// Returns when Claude waits at the gate, that is while Run goes on.
+    pub async fn at_gate(&self) -> anyhow::Result<()> {
+        self.site.model.wait_until_waiting(&self.name, VERDICT_LIMIT).await
+    }
+
+    /// Opens the gate.
+    pub async fn open_gate(&self) -> anyhow::Result<()> {
+        self.site.model.open(&self.name).await
+    }
+
+    /// Puts a rule for the task's next such request in force.
+    pub async fn rule(&self, call: Call, action: Action) -> anyhow::Result<u64> {
+        let rule = Rule::next(call, &self.repo, action).by(parts::WRITER.0);
+        self.site.git.add_rule(&rule).await
+    }
+
+    /// Puts a rule in force for the task's next push of one ref.
+    pub async fn push_rule(&self, reference: &str, action: Action) -> anyhow::Result<u64> {
+        let rule = Rule::next(Call::Push, &self.repo, action).by(parts::WRITER.0).of_ref(reference);
+        self.site.git.add_rule(&rule).await
+    }
+
+    /// Returns when the rule holds a request.
+    pub async fn held(&self, rule: u64) -> anyhow::Result<()> {
+        self.site.git.wait_until_holding(rule, VERDICT_LIMIT).await
+    }
+
+    /// The task as most scenarios want it, changed by `change`.
+    pub fn task(&self, change: impl FnOnce(&mut ClaudeTaskSpec)) -> anyhow::Result<ClaudeTask> {
+        let mut spec: ClaudeTaskSpec = serde_json::from_value(json!({
+            "repository": {
+                "url": format!("{}/{}.git", git_url(), self.repo),
+                "ref": "main",
+                "credentialsSecret": {"name": GIT_SECRET},
+            },
+            "prompt": format!("Play your part. [scenario: {}]", self.name),
+            "claude": {"credentialsSecret": {"name": MODEL_SECRET}},
+        }))?;
+        change(&mut spec);
+        Ok(ClaudeTask::new(&self.name, spec))
+    }
+
+    /// Applies the task.
+    pub async fn start(&self, change: impl FnOnce(&mut ClaudeTaskSpec)) -> anyhow::Result<()> {
+        let task = self.task(change)?;
+        let made = self.site.tasks().create(&PostParams::default(), &task).await;
+        made.map(drop).context("create the task")
+    }
+
+    /// Applies the task and waits for its verdict.
+    pub async fn run(
+        &self,
+        change: impl FnOnce(&mut ClaudeTaskSpec),
+    ) -> anyhow::Result<Verdict<'a>> {
+        self.start(change).await?;
+        self.verdict().await
+    }
+
+    /// Waits for the verdict.
+    pub async fn verdict(&self) -> anyhow::Result<Verdict<'a>> {
+        let what = format!("the verdict of {}", self.name);
+        let task = until(&what, VERDICT_LIMIT, async || {
+            let task = self.current().await?;
+            let finished = task.status.as_ref().is_some_and(crd::ClaudeTaskStatus::is_finished);
+            Ok(finished.then_some(task))
+        });
+        let task = match task.await {
+            Ok(task) => task,
+            Err(error) => {
+                let status = self.current().await?.status;
+                return Err(error.context(serde_json::to_string(&status)?));
+            }
+        };
+        Verdict::new(self.site, task)
+    }
+
+    /// The task as it is now.
+    pub async fn current(&self) -> anyhow::Result<ClaudeTask> {
+        Ok(self.site.tasks().get(&self.name).await?)
+    }
+
+    /// Waits until the task's status satisfies `check`.
+    pub async fn status_when(
+        &self,
+        what: &str,
+        check: impl Fn(&crd::ClaudeTaskStatus) -> bool,
+    ) -> anyhow::Result<crd::ClaudeTaskStatus> {
+        until(what, EVENT_LIMIT, async || {
+            Ok(self.current().await?.status.filter(|status| check(status)))
+        })
+        .await
+    }
+
+    /// How many requests of this scenario reached the model.
+    pub async fn model_requests(&self) -> anyhow::Result<usize> {
+        Ok(self.site.model.requests(&self.name).await?.len())
+    }
+
+    /// Asserts how many requests of this scenario reached the model.
+    pub async fn expect_model_requests(&self, count: usize) -> anyhow::Result<()> {
+        let found = self.model_requests().await?;
+        ensure!(found == count, "{found} model requests instead of {count}");
+        Ok(())
+    }
+}

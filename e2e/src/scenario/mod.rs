@@ -1,0 +1,58 @@
+//! Scenarios on the real cluster: each makes a repository and a script for the model, applies a
+//! ClaudeTask and checks what came of it.
+//!
+//! [`Site`] is what all scenarios share, [`Case`] one scenario's own corner of it; one file holds
+//! the scenarios of one subject. Not here: bringing the cluster up and installing the operator.
+
+mod case;
+mod run;
+mod site;
+mod verdict;
+
+mod agent;
+mod landing;
+mod operator;
+mod pod;
+mod refusal;
+mod secrecy;
+
+pub use case::Case;
+pub use run::{Report, run};
+pub use site::Site;
+pub use verdict::Verdict;
+
+use futures::future::LocalBoxFuture;
+
+/// A scenario: its name, which says what is expected, and what it does.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Subject and statement: `landing::three_commits_stay_three`.
+    pub name: &'static str,
+    /// Runs it; an error is the failure.
+    pub play: fn(&Site) -> LocalBoxFuture<'_, anyhow::Result<()>>,
+}
+
+/// The scenarios of one subject, from functions `async fn(Case) -> anyhow::Result<()>`.
+macro_rules! scenarios {
+    ($subject:literal: $($function:ident),+ $(,)?) => {
+        /// The scenarios of this subject.
+        pub const ALL: &[crate::scenario::Scenario] = &[$(crate::scenario::Scenario {
+            name: concat!($subject, "::", stringify!($function)),
+            play: |site| Box::pin(async move {
+                $function(crate::scenario::Case::new(site, stringify!($function))).await
+            }),
+        }),+];
+    };
+}
+use scenarios;
+
+/// Scenarios that can be played side by side.
+pub fn side_by_side() -> Vec<Scenario> {
+    // The slow ones first, so that none of them is left over at the end.
+    [pod::ALL, landing::ALL, agent::ALL, secrecy::ALL, refusal::ALL].concat()
+}
+
+/// Scenarios that touch what all share, and are played one after the other.
+pub fn one_by_one() -> Vec<Scenario> {
+    operator::ALL.to_vec()
+}

@@ -1,0 +1,92 @@
+//! The operator itself is killed, misled or misconfigured; played one after the other, since they
+//! touch what all tasks share.
+
+use anyhow::ensure;
+use crd::status::SUCCEEDED;
+use crd::{Phase, Reason};
+use serde_json::json;
+
+use super::case::Case;
+use super::pod::when_running;
+use crate::git_server::{Action, Call};
+use crate::model_server::Step;
+
+super::scenarios!["operator":
+    killing_it_at_any_moment_changes_nothing,
+    an_unknown_image_is_told_and_ends_the_task,
+    an_unreadable_object_stops_no_other,
+];
+
+async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Result<()> {
+    let work = case.repository(&[("a.txt", "one\n")]).await?;
+    case.script([
+        case.shell("echo agent > a.txt"),
+        case.gated(Step::text("Done.")),
+        case.shell("echo both > a.txt"),
+        Step::text("Resolved."),
+    ])
+    .await?;
+    let target = format!("refs/heads/{}", case.branch());
+    let fetch = case.rule(Call::ListForFetch, Action::HoldRequest).await?;
+    case.start(|_| ()).await?;
+    case.site.kill_operator().await?;
+    case.held(fetch).await?;
+    case.site.kill_operator().await?;
+    case.site.git.release(fetch).await?;
+    case.at_gate().await?;
+    case.site.kill_operator().await?;
+    work.commit_files("Meanwhile", &[("a.txt", "main\n")]).await?;
+    work.push(&case.remote(), &["main"]).await?;
+    let push = case.push_rule(&target, Action::HoldResponse).await?;
+    case.open_gate().await?;
+    when_running(&case, Phase::Rebase).await?;
+    case.site.kill_operator().await?;
+    case.held(push).await?;
+    case.site.kill_operator().await?;
+    case.site.git.release(push).await?;
+    let verdict = case.verdict().await?;
+    verdict.expect(Reason::Pushed)?;
+    let uid = verdict.task.metadata.uid.clone();
+    case.site.kill_operator().await?;
+    case.site.operator_ready().await?;
+    let after = case.current().await?;
+    ensure!(
+        after.metadata.uid == uid && after.status.as_ref() == Some(&verdict.status),
+        "{after:?}"
+    );
+    let pushes = case.site.git.pushes(&case.repo).await?;
+    let updates = pushes.iter().flat_map(|push| &push.updates);
+    let count = updates.filter(|update| update.name == target).count();
+    ensure!(count == 1, "pushed {count} times: {pushes:?}");
+    case.expect_model_requests(4).await
+}
+
+async fn an_unknown_image_is_told_and_ends_the_task(case: Case<'_>) -> anyhow::Result<()> {
+    case.repository(&[("a.txt", "one\n")]).await?;
+    case.site.install(&[("runner.image", "localhost/claudetask/no-such-image:dev")]).await?;
+    let verdict = case.run(|_| ()).await;
+    case.site.install(&[]).await?;
+    let verdict = verdict?;
+    verdict.expect(Reason::ImagePullFailed)?;
+    ensure!(verdict.message().contains("no-such-image"), "{}", verdict.message());
+    case.expect_model_requests(0).await
+}
+
+async fn an_unreadable_object_stops_no_other(case: Case<'_>) -> anyhow::Result<()> {
+    case.repository(&[("a.txt", "one\n")]).await?;
+    case.script([case.shell("echo b > b.txt"), Step::text("Done.")]).await?;
+    // As a newer version of the CRD could have let it in.
+    let strange = format!("{}-strange", case.name);
+    let mut object = serde_json::to_value(case.task(|_| ())?)?;
+    object["metadata"]["name"] = json!(strange);
+    object["spec"]["rebase"]["conflicts"] = json!("Ask");
+    case.site.create_despite_schema(&object).await?;
+    let verdict = case.run(|_| ()).await?;
+    verdict.expect(Reason::Pushed)?;
+    let told = case.site.raw_status(&strange).await?;
+    let conditions = told["conditions"].as_array().cloned().unwrap_or_default();
+    let verdict = conditions.iter().find(|condition| condition["type"] == SUCCEEDED);
+    let reason = verdict.map(|verdict| verdict["reason"].clone()).unwrap_or_default();
+    ensure!(reason == Reason::InvalidSpec.as_str(), "{told}");
+    Ok(())
+}

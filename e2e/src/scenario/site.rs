@@ -1,0 +1,241 @@
+//! What all scenarios of one run share: clients, addresses, namespace and Secrets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use crd::ClaudeTask;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::cluster::command::capture;
+use crate::cluster::reach::Reach;
+use crate::wait::until;
+use crate::{git_server, install, model_server, parts};
+
+/// Name of the Secret with an account that may push.
+pub const GIT_SECRET: &str = "git-writer";
+/// Name of the Secret with the model credential.
+pub const MODEL_SECRET: &str = "model";
+
+/// Address of the git server inside the cluster.
+pub fn git_url() -> String {
+    parts::address(parts::GIT_SERVER)
+}
+
+/// Address of the scripted Messages API inside the cluster.
+pub fn model_url() -> String {
+    parts::address(parts::MODEL_SERVER)
+}
+
+/// Content of a git credentials Secret for `url` and an account's name and password.
+pub fn git_secret<'a>(url: &'a str, account: (&'a str, &'a str)) -> [(&'a str, &'a str); 3] {
+    [("url", url), ("username", account.0), ("password", account.1)]
+}
+
+/// Content of a model Secret for the Messages API at `url`.
+pub fn model_secret(url: &str) -> [(&str, &str); 2] {
+    [("ANTHROPIC_API_KEY", parts::MODEL_KEY), ("ANTHROPIC_BASE_URL", url)]
+}
+
+/// Settings of the operator that make scenarios quick: values of the chart.
+pub const SETTINGS: &[(&str, &str)] = &[
+    ("settings.allowPlainHttp", "true"),
+    ("settings.startupDeadline", "20s"),
+    ("settings.gracePeriod", "30s"),
+    ("settings.saveInterval", "2s"),
+    ("settings.idleLimit", "20s"),
+    ("settings.modelRetries", "1"),
+    ("settings.workspaceSize", "200Mi"),
+];
+
+/// Clients, addresses and the namespace of one run.
+pub struct Site {
+    /// The cluster.
+    pub cluster: Arc<Cluster>,
+    /// Client of the cluster's administrator.
+    pub client: Client,
+    /// Namespace of this run's tasks; Pod Security `restricted` is enforced in it.
+    pub namespace: String,
+    /// Address of the git server as this machine reaches it.
+    pub git_base: String,
+    /// The git server's admin interface.
+    pub git: git_server::Admin,
+    /// The Messages API's admin interface.
+    pub model: model_server::Admin,
+    /// Keeps the addresses of both valid.
+    _reach: [Reach; 2],
+}
+
+impl Site {
+    /// Installs test parts and operator, and makes the namespace with the usual Secrets.
+    pub async fn install_all(cluster: Arc<Cluster>, namespace: String) -> anyhow::Result<Self> {
+        let installer = Arc::clone(&cluster);
+        let reach = tokio::task::spawn_blocking(move || {
+            install::test_parts(&installer)?;
+            install::operator(&installer, SETTINGS)?;
+            install::restart_operator(&installer)?;
+            let reach = |service| installer.reach(parts::NAMESPACE, service, parts::PORT);
+            anyhow::Ok([reach(parts::GIT_SERVER)?, reach(parts::MODEL_SERVER)?])
+        });
+        let reach = reach.await??;
+        let config = kube::config::Kubeconfig::read_from(cluster.kubeconfig())?;
+        let options = kube::config::KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(config, &options).await?;
+        let site = Self {
+            client: Client::try_from(config)?,
+            namespace,
+            git_base: reach[0].url().to_owned(),
+            git: git_server::Admin::new(reach[0].url(), parts::ADMIN_PASSWORD),
+            model: model_server::Admin::new(reach[1].url(), parts::ADMIN_PASSWORD),
+            cluster,
+            _reach: reach,
+        };
+        site.prepare().await?;
+        Ok(site)
+    }
+
+    async fn prepare(&self) -> anyhow::Result<()> {
+        let labels = [("pod-security.kubernetes.io/enforce", "restricted")];
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(self.namespace.clone()),
+                labels: Some(labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces
+            .create(&PostParams::default(), &namespace)
+            .await
+            .context("make the namespace")?;
+        self.secret(GIT_SECRET, &git_secret(&git_url(), parts::WRITER)).await?;
+        self.secret(MODEL_SECRET, &model_secret(&model_url())).await
+    }
+
+    /// Makes a Secret in the namespace.
+    pub async fn secret(&self, name: &str, values: &[(&str, &str)]) -> anyhow::Result<()> {
+        let values = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let secret = Secret {
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            string_data: Some(values.collect()),
+            ..Secret::default()
+        };
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let made = secrets.create(&PostParams::default(), &secret).await;
+        made.map(drop).with_context(|| format!("make the Secret {name}"))
+    }
+
+    /// The tasks of the namespace.
+    pub fn tasks(&self) -> Api<ClaudeTask> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Removes the namespace and waits until it is gone.
+    pub async fn clear(&self) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
+        let what = format!("the end of namespace {}", self.namespace);
+        until(&what, Duration::from_mins(2), async || {
+            Ok(namespaces.get_opt(&self.namespace).await?.is_none().then_some(()))
+        })
+        .await
+    }
+
+    /// Logs of every container of a Pod, joined, for searches.
+    pub async fn logs(&self, pod: &str) -> anyhow::Result<String> {
+        let all = ["logs", "--namespace", &self.namespace, pod, "--all-containers", "--tail=-1"];
+        self.kubectl(&all).await
+    }
+
+    /// Runs a shell command in a running container and gives its output.
+    pub async fn exec(&self, pod: &str, container: &str, command: &str) -> anyhow::Result<String> {
+        let place = ["exec", "--namespace", &self.namespace, pod, "--container", container];
+        self.kubectl(&[&place[..], &["--", "sh", "-c", command]].concat()).await
+    }
+
+    /// Kills the operator without warning; its Deployment starts it again.
+    pub async fn kill_operator(&self) -> anyhow::Result<()> {
+        let all = format!("--selector=app.kubernetes.io/instance={}", install::RELEASE);
+        let kill = ["delete", "pod", "--namespace", install::SYSTEM, &all];
+        let at_once = ["--force", "--grace-period=0", "--wait=false"];
+        self.kubectl(&[&kill[..], &at_once[..]].concat()).await.map(drop)
+    }
+
+    /// Waits until the operator is ready.
+    pub async fn operator_ready(&self) -> anyhow::Result<()> {
+        let cluster = Arc::clone(&self.cluster);
+        tokio::task::spawn_blocking(move || install::operator_ready(&cluster)).await?
+    }
+
+    /// The log of the operator as it runs now.
+    pub async fn operator_log(&self) -> anyhow::Result<String> {
+        let deployment = format!("deployment/{}", install::RELEASE);
+        self.kubectl(&["logs", "--namespace", install::SYSTEM, &deployment, "--tail=-1"]).await
+    }
+
+    /// Installs the operator with the scenarios' settings and these.
+    pub async fn install(&self, values: &[(&str, &str)]) -> anyhow::Result<()> {
+        let cluster = Arc::clone(&self.cluster);
+        let own = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let own: Vec<(String, String)> = own.collect();
+        tokio::task::spawn_blocking(move || {
+            let own = own.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+            let values: Vec<_> = SETTINGS.iter().copied().chain(own).collect();
+            install::operator(&cluster, &values)
+        })
+        .await?
+    }
+
+    /// Creates a task that the schema refuses, as a newer version of it could have let it in: the
+    /// schema is taken away for a moment.
+    pub async fn create_despite_schema(&self, object: &Value) -> anyhow::Result<()> {
+        let crd = serde_json::to_value(crd::manifest::crd()?)?;
+        let mut open = crd.clone();
+        open["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
+            json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        self.put_crd(&open).await?;
+        let tasks = self.raw_tasks();
+        let object: DynamicObject = serde_json::from_value(object.clone())?;
+        let made = until("the schema to be gone", Duration::from_secs(20), async || {
+            Ok(tasks.create(&PostParams::default(), &object).await.ok())
+        })
+        .await;
+        self.put_crd(&crd).await?;
+        made.map(drop)
+    }
+
+    /// The status of a task, readable or not, once it has conditions.
+    pub async fn raw_status(&self, name: &str) -> anyhow::Result<Value> {
+        let tasks = self.raw_tasks();
+        until("conditions in the status", Duration::from_secs(30), async || {
+            let status = tasks.get(name).await?.data["status"].take();
+            Ok(status["conditions"].is_array().then_some(status))
+        })
+        .await
+    }
+
+    fn raw_tasks(&self) -> Api<DynamicObject> {
+        let resource = kube::api::ApiResource::erase::<ClaudeTask>(&());
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    async fn put_crd(&self, crd: &Value) -> anyhow::Result<()> {
+        let crds: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let name = crd["metadata"]["name"].as_str().unwrap_or_default();
+        let patch = Patch::Merge(json!({"spec": {"versions": crd["spec"]["versions"]}}));
+        crds.patch(name, &PatchParams::default(), &patch).await.map(drop).context("change the CRD")
+    }
+
+    /// Runs kubectl and gives its output.
+    async fn kubectl(&self, args: &[&str]) -> anyhow::Result<String> {
+        let mut kubectl = self.cluster.kubectl();
+        kubectl.args(args);
+        tokio::task::spawn_blocking(move || capture(&mut kubectl)).await?
+    }
+}

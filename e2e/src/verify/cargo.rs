@@ -1,0 +1,86 @@
+//! The parts that need no cluster: format, lints, tests, documentation.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::tally::{Part, Tally};
+use crate::cluster::layout::checkout;
+use crate::cluster::owner;
+
+/// Lines of a failed command's output that are shown.
+const SHOWN: usize = 60;
+
+/// Runs them all; a failed one does not stop the next.
+pub fn parts(tally: &mut Tally) -> Result<()> {
+    check(tally, "format", &["fmt", "--all", "--check"], &[])?;
+    let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    check(tally, "clippy", &clippy, &[])?;
+    tests(tally)?;
+    let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
+    check(tally, "documentation", &doc, &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+fn check(tally: &mut Tally, name: &str, args: &[&str], env: &[(&str, &str)]) -> Result<()> {
+    let part = Part::begin(name);
+    let (success, output) = cargo(args, env)?;
+    tally.end(&part, if success { Ok(()) } else { Err(tail(&output)) });
+    Ok(())
+}
+
+fn tests(tally: &mut Tally) -> Result<()> {
+    let part = Part::begin("unit and integration tests");
+    let (success, output) = cargo(&["test", "--workspace", "--no-fail-fast"], &[])?;
+    let (passed, failed) = counts(&output);
+    if !success {
+        println!("{}", tail(&failures(&output)));
+    }
+    // A test program that could not be built has no line of its own.
+    tally.end_many(&part, passed, if success { failed } else { failed.max(1) });
+    Ok(())
+}
+
+fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<(bool, String)> {
+    let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command: Command = owner::as_owner(&program)?;
+    command.args(args).envs(env.iter().copied()).current_dir(checkout()).stdin(Stdio::null());
+    let output = command.output().with_context(|| format!("start {program}"))?;
+    let both = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&both).into_owned()))
+}
+
+/// Sums of cargo's `test result:` lines.
+fn counts(output: &str) -> (usize, usize) {
+    let number_before = |line: &str, word: &str| -> usize {
+        let before = line.split(word).next().unwrap_or_default().trim_end();
+        before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default().parse().unwrap_or(0)
+    };
+    let results = output.lines().filter(|line| line.starts_with("test result:"));
+    results.fold((0, 0), |(passed, failed), line| {
+        (passed + number_before(line, " passed"), failed + number_before(line, " failed"))
+    })
+}
+
+/// What failed, without the lines of tests that passed.
+fn failures(output: &str) -> String {
+    let passed = |line: &&str| line.starts_with("test ") && line.ends_with("... ok");
+    output.lines().filter(|line| !passed(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn tail(output: &str) -> String {
+    let lines: Vec<_> = output.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts;
+
+    #[test]
+    fn results_of_all_test_programs_are_added_up() {
+        let output = "test a ... ok\n\
+            test result: ok. 14 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
+            test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(counts(output), (17, 2));
+    }
+}

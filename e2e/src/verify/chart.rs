@@ -1,0 +1,68 @@
+//! The chart: `helm lint`, and `kubeconform` on what it renders, against the schemas of the
+//! apiserver itself.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use super::schemas;
+use super::tally::{Part, Tally};
+use crate::cluster::Cluster;
+use crate::cluster::command::capture;
+use crate::cluster::layout::checkout;
+use crate::install;
+
+/// Values with which the chart is rendered besides its defaults.
+const VARIANTS: [&[&str]; 3] =
+    [&[], &["--set", "crds.install=false"], &["--set", "settings.fixedIDs=false"]];
+
+/// Lints and checks the chart.
+pub fn part(cluster: &Cluster, tally: &mut Tally) -> Result<()> {
+    let chart = checkout().join("charts/claude-task");
+    let part = Part::begin("helm lint");
+    let lint = capture(cluster.helm().args(["lint", "--strict"]).arg(&chart));
+    tally.end(&part, lint.map(drop).map_err(|error| format!("{error:#}")));
+
+    let part = Part::begin("kubeconform");
+    let folder = tempfile::tempdir().context("make a directory for schemas")?;
+    schemas::write(cluster, folder.path())?;
+    let found =
+        VARIANTS.iter().try_for_each(|values| conforms(cluster, &chart, values, folder.path()));
+    tally.end(&part, found.map_err(|error| format!("{error:#}")));
+    Ok(())
+}
+
+fn conforms(cluster: &Cluster, chart: &Path, values: &[&str], schemas: &Path) -> Result<()> {
+    let mut helm = cluster.helm();
+    helm.args(["template", install::RELEASE, "--namespace", install::SYSTEM])
+        .arg(chart)
+        .args(values);
+    let rendered = capture(&mut helm)?;
+    ensure!(rendered.contains("kind: Deployment"), "the chart renders no Deployment");
+    check(cluster.kubeconform(), &rendered, schemas)
+}
+
+fn check(mut kubeconform: Command, manifest: &str, schemas: &Path) -> Result<()> {
+    let template = format!("{}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", schemas.display());
+    let mut child = kubeconform
+        .args(["-strict", "-summary", "-schema-location", &template, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("start kubeconform")?;
+    if let Some(mut input) = child.stdin.take() {
+        std::io::Write::write_all(&mut input, manifest.as_bytes())
+            .context("write to kubeconform")?;
+    }
+    let output = child.wait_with_output().context("wait for kubeconform")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        output.status.success(),
+        "kubeconform: {said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    ensure!(said.contains("Skipped: 0"), "kubeconform knows no schema for something: {said}");
+    Ok(())
+}
