@@ -1,0 +1,49 @@
+//! The cluster's own promises on the machine: a killed one is replaced, an ended one leaves nothing.
+//!
+//! Not here: anything inside of the cluster. These tests need root, end the running cluster, and
+//! so run only when asked for: `cargo test -p e2e --test cluster -- --ignored`.
+
+use std::fs;
+use std::path::Path;
+
+use e2e::cluster::layout::Layout;
+use e2e::cluster::own::{self, Health};
+use e2e::cluster::{Cluster, Progress, Target, address, proc, process};
+
+#[test]
+#[ignore = "needs root and ends the running cluster"]
+fn a_killed_cluster_is_replaced_and_an_ended_one_leaves_nothing() {
+    let progress = Progress::to_stderr();
+    let layout = Layout::from_env().unwrap();
+    drop(Cluster::up(&Target::Own, &progress).unwrap());
+
+    let socket = layout.containerd_socket().display().to_string();
+    let shims = proc::shims(&proc::command_lines(), &socket);
+    assert!(!shims.is_empty(), "CoreDNS runs in a container");
+    let mut killed = process::all_recorded(&layout);
+    killed.extend(shims.into_iter().filter_map(proc::Identity::of));
+    process::end(&killed).unwrap();
+    assert_eq!(own::health(&layout), Health::Broken);
+
+    let cluster = Cluster::up(&Target::Own, &progress).unwrap();
+    assert_eq!(own::health(&layout), Health::Well);
+    drop(cluster);
+
+    own::down(&layout, &progress).unwrap();
+    assert_eq!(own::health(&layout), Health::Absent);
+    assert_nothing_is_left(&layout);
+}
+
+fn assert_nothing_is_left(layout: &Layout) {
+    let cluster = layout.cluster();
+    let name = cluster.display().to_string();
+    assert!(!cluster.exists(), "{name}");
+    assert!(!Path::new("/sys/class/net").join(address::BRIDGE).exists(), "the bridge is there");
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(proc::mounts_below(&mounts, &cluster).is_empty(), "{mounts}");
+    let left: Vec<_> = proc::command_lines()
+        .into_iter()
+        .filter(|(_, words)| words.iter().any(|word| word.contains(&name)))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
