@@ -49,10 +49,13 @@ pub fn operator(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
     let chart = checkout().join("charts/claude-task");
     helm.args(["upgrade", "--install", RELEASE]).arg(chart);
     helm.args(["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout=120s"]);
-    let (operator, runner) = (cluster.image("operator"), cluster.image("runner"));
-    let images = [("operator.image", operator.as_str()), ("runner.image", runner.as_str())];
-    for (name, value) in images.iter().chain(values) {
-        helm.args(["--set-string", &format!("{name}={value}")]);
+    for (image, key) in [("operator", "image"), ("runner", "runner.image")] {
+        let name = cluster.image(image);
+        let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "latest"));
+        helm.args(["--set", &format!("{key}.repository={repository},{key}.tag={tag}")]);
+    }
+    for (name, value) in values {
+        helm.args(["--set", &format!("{name}={value}")]);
     }
     capture(&mut helm).map(drop)
 }

@@ -63,7 +63,7 @@ async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Res
 
 async fn an_unknown_image_is_told_and_ends_the_task(case: Case<'_>) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
-    case.site.install(&[("runner.image", "localhost/claudetask/no-such-image:dev")]).await?;
+    case.site.install(&[("runner.image.repository", "localhost/claudetask/no-such-image")]).await?;
     let verdict = case.run(|_| ()).await;
     case.site.install(&[]).await?;
     let verdict = verdict?;

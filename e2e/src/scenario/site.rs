@@ -44,13 +44,13 @@ pub fn model_secret(url: &str) -> [(&str, &str); 2] {
 
 /// Settings of the operator that make scenarios quick: values of the chart.
 pub const SETTINGS: &[(&str, &str)] = &[
-    ("settings.allowPlainHttp", "true"),
-    ("settings.startupDeadline", "20s"),
-    ("settings.gracePeriod", "30s"),
-    ("settings.saveInterval", "2s"),
-    ("settings.idleLimit", "20s"),
-    ("settings.modelRetries", "1"),
-    ("settings.workspaceSize", "200Mi"),
+    ("tasks.allowPlainHttp", "true"),
+    ("tasks.startupDeadline", "20s"),
+    ("tasks.gracePeriod", "30s"),
+    ("tasks.saveInterval", "2s"),
+    ("tasks.idleLimit", "20s"),
+    ("tasks.modelRetries", "1"),
+    ("tasks.workspaceSize", "200Mi"),
 ];
 
 /// Clients, addresses and the namespace of one run.

@@ -15,7 +15,7 @@ use crate::install;
 
 /// Values with which the chart is rendered besides its defaults.
 const VARIANTS: [&[&str]; 3] =
-    [&[], &["--set", "crds.install=false"], &["--set", "settings.fixedIDs=false"]];
+    [&[], &["--set", "crds.install=false"], &["--set", "openshift=true"]];
 
 /// Lints and checks the chart.
 pub fn part(cluster: &Cluster, tally: &mut Tally) -> Result<()> {
