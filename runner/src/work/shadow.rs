@@ -1,9 +1,9 @@
 //! A private repository over the agent's work tree: reads all of the agent's work and changes
 //! nothing of it.
 //!
-//! It has its own configuration, index and objects and borrows the agent's, so neither a
-//! configuration nor a hook, nor a filter, that the agent left can run here; and a partial save does not disturb
-//! a git command of the agent's own. Not here: bundles ([`super`]).
+//! It has its own configuration, index and objects and borrows the agent's objects, so nothing that
+//! the agent left (configuration, hook, filter) runs here, and a partial save does not disturb a
+//! git command of the agent's own. Not here: bundles ([`super`]).
 
 use std::fs;
 use std::io;
@@ -183,7 +183,10 @@ impl Shadow {
             .command("update-ref")
             .args(["-m", message, "--no-deref", "HEAD", commit])
             .run()?;
-        self.agent.command("read-tree").args(["--reset", commit]).run()?;
+        // By our own configuration: under the agent's, comparing a file can run a filter.
+        let index = self.worktree.join(".git/index");
+        let command = self.command("read-tree").env("GIT_INDEX_FILE", index);
+        command.args(["--reset", commit]).run()?;
         Ok(())
     }
 
