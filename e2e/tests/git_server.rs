@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::pin::pin;
 use std::time::Duration;
 
 use e2e::git_server::{
@@ -174,13 +175,16 @@ async fn a_push_held_at_the_response_has_already_moved_the_branch() {
     let held = shop.admin.add_rule(&rule).await.unwrap();
     let mine = shop.work.commit("Mine").await.unwrap();
     let writer = shop.writer();
-    let (pushed, ()) = tokio::join!(shop.work.try_push(&writer, &[], &["main"]), async {
-        shop.admin.wait_until_holding(held, LIMIT).await.unwrap();
-        let moved = async || Ok((shop.main().await.as_ref() == Some(&mine)).then_some(()));
-        until("the branch to move", LIMIT, moved).await.unwrap();
-        shop.admin.release(held).await.unwrap();
-    });
-    assert!(pushed.unwrap().success);
+    let options = [];
+    let mut push = pin!(shop.work.try_push(&writer, &options, &["main"]));
+    tokio::select! {
+        pushed = &mut push => panic!("not held: {pushed:?}"),
+        waited = shop.admin.wait_until_holding(held, LIMIT) => waited.unwrap(),
+    }
+    assert_eq!(shop.main().await, Some(mine));
+    assert!(futures::poll!(&mut push).is_pending());
+    shop.admin.release(held).await.unwrap();
+    assert!(push.await.unwrap().success);
 }
 
 #[tokio::test]

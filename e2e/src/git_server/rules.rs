@@ -4,6 +4,7 @@
 //! keeps the rules and says what they want of a request; serving it that way happens elsewhere.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -89,9 +90,9 @@ pub struct Plan {
     pub answer: Option<u16>,
 }
 
-/// One request's place at a rule that holds it; counted as held as long as it exists.
+/// One request's place at a rule that holds it; counted as held while it waits.
 #[derive(Debug)]
-pub struct Hold(watch::Receiver<()>);
+pub struct Hold(Weak<watch::Sender<()>>);
 
 /// The rules in force, in the order in which they were made.
 #[derive(Default)]
@@ -103,8 +104,8 @@ pub struct Rules {
 struct Armed {
     rule: Rule,
     matched: u32,
-    /// Dropping it lets go of every hold.
-    release: watch::Sender<()>,
+    /// Dropping it lets go of every hold; its receivers are the requests that wait.
+    release: Arc<watch::Sender<()>>,
 }
 
 impl Rule {
@@ -143,9 +144,11 @@ impl Rule {
 
 impl Hold {
     /// Returns when the rule is deleted.
-    pub async fn released(mut self) {
+    pub async fn released(self) {
+        let waiting = self.0.upgrade().map(|release| release.subscribe());
+        let Some(mut waiting) = waiting else { return };
         // Nothing is ever sent: the error that the sender is gone is the signal.
-        while self.0.changed().await.is_ok() {}
+        while waiting.changed().await.is_ok() {}
     }
 }
 
@@ -153,7 +156,10 @@ impl Rules {
     /// Puts a rule in force and names it.
     pub fn add(&mut self, rule: Rule) -> u64 {
         self.next += 1;
-        self.armed.insert(self.next, Armed { rule, matched: 0, release: watch::Sender::new(()) });
+        self.armed.insert(
+            self.next,
+            Armed { rule, matched: 0, release: Arc::new(watch::Sender::new(())) },
+        );
         self.next
     }
 
@@ -195,8 +201,8 @@ impl Rules {
 impl Plan {
     fn include(&mut self, armed: &Armed) {
         match &armed.rule.action {
-            Action::HoldRequest => self.before.push(Hold(armed.release.subscribe())),
-            Action::HoldResponse => self.after.push(Hold(armed.release.subscribe())),
+            Action::HoldRequest => self.before.push(Hold(Arc::downgrade(&armed.release))),
+            Action::HoldResponse => self.after.push(Hold(Arc::downgrade(&armed.release))),
             Action::Refuse { message } => self.refuse = Some(message.clone()),
             Action::AnswerInstead { status } => self.instead = Some(*status),
             Action::AnswerAfter { status } => self.answer = Some(*status),
@@ -250,23 +256,31 @@ mod tests {
         assert_eq!(answers(&mut rules, "bot"), Some(503));
     }
 
-    #[test]
-    fn a_held_request_is_counted_until_it_goes_away() {
+    #[tokio::test]
+    async fn a_request_is_counted_as_held_only_while_it_waits() {
         let mut rules = Rules::default();
-        rules.add(Rule::next(Call::Push, "acme/shop", Action::HoldRequest));
-        let plan = rules.plan(&push(), "writer");
+        rules.add(Rule::next(Call::Push, "acme/shop", Action::HoldResponse));
+        let hold = rules.plan(&push(), "writer").after.remove(0);
+        assert_eq!(rules.states()[0].holding, 0);
+        let waiting = tokio::spawn(hold.released());
+        tokio::task::yield_now().await;
         assert_eq!(rules.states()[0].holding, 1);
-        drop(plan);
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
         assert_eq!(rules.states()[0].holding, 0);
     }
 
     #[tokio::test]
-    async fn deleting_the_rule_lets_the_request_go() {
+    async fn deleting_the_rule_lets_go_of_requests_that_wait_and_of_those_to_come() {
         let mut rules = Rules::default();
-        let id = rules.add(Rule::next(Call::Push, "acme/shop", Action::HoldRequest));
-        let hold = rules.plan(&push(), "writer").before.remove(0);
+        let rule = Rule::next(Call::Push, "acme/shop", Action::HoldRequest);
+        let id = rules.add(Rule { times: 2, ..rule });
+        let early = tokio::spawn(rules.plan(&push(), "writer").before.remove(0).released());
+        let late = rules.plan(&push(), "writer").before.remove(0);
+        tokio::task::yield_now().await;
         assert!(rules.remove(id));
-        hold.released().await;
+        early.await.unwrap();
+        late.released().await;
     }
 
     #[test]
