@@ -2,13 +2,17 @@
 //!
 //! Not here: what is said to the service.
 
-use std::io::{BufRead, BufReader};
-use std::net::Ipv4Addr;
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::command::capture;
+use super::command::{capture, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An address that stays valid as long as this value lives.
 #[derive(Debug)]
@@ -18,7 +22,8 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// By the service's own address: the machine is the node.
+    /// By the service's own address: the machine is the node. A ready pod is not yet a reachable
+    /// service, since kube-proxy learns of it a second later; this waits for that.
     pub fn by_address(
         mut kubectl: Command,
         namespace: &str,
@@ -30,7 +35,11 @@ impl Reach {
         let address: Ipv4Addr = address.parse().with_context(|| {
             format!("the service {namespace}/{service} has no address: {address:?}")
         })?;
-        Ok(Self { url: format!("http://{address}:{port}"), forward: None })
+        let socket = SocketAddr::from((address, port));
+        wait_until(&format!("the service {namespace}/{service}"), PATIENCE, || {
+            Ok(TcpStream::connect_timeout(&socket, Duration::from_secs(1)).is_ok())
+        })?;
+        Ok(Self { url: format!("http://{socket}"), forward: None })
     }
 
     /// Through the apiserver, by `kubectl port-forward` to a port of its choice.
@@ -49,7 +58,10 @@ impl Reach {
             .context("start kubectl port-forward")?;
         let output = child.stdout.take().context("kubectl has no output")?;
         let mut line = String::new();
-        let read = BufReader::new(output).read_line(&mut line);
+        let mut output = BufReader::new(output);
+        let read = output.read_line(&mut line);
+        // kubectl says a line for each connection, and ends when nobody listens to it.
+        thread::spawn(move || io::copy(&mut output, &mut io::sink()));
         let mut reach = Self { url: String::new(), forward: Some(child) };
         read.context("read the output of kubectl port-forward")?;
         let local = local_address(&line)
