@@ -77,7 +77,7 @@ fn unpack(git: &Git, name: &str, pack: File, tip: &str, start: &str) -> Result<(
     let index = git.command("index-pack").args(["--stdin", "--fix-thin", "--strict"]);
     index.arg(format!("--max-input-size={BUNDLE_LIMIT}")).file(pack).run().map_err(refused)?;
     let whole = git.command("rev-list").args(["--objects", "--quiet", "--end-of-options", tip]);
-    whole.args(["--not", start]).run().map_err(refused)?;
+    whole.arg(format!("^{start}")).run().map_err(refused)?;
     // A tip that is a tag or a tree is no work.
     let commit = git.resolve(tip, "commit").map_err(Refused::Git)?;
     if commit.as_deref() != Some(tip) {
