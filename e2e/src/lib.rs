@@ -5,6 +5,7 @@ pub mod http;
 pub mod install;
 pub mod listen;
 pub mod model_server;
+pub mod namespace;
 pub mod parts;
 pub mod repo;
 pub mod scenario;

@@ -47,6 +47,26 @@ pub fn address(service: &str) -> String {
     format!("http://{service}.{NAMESPACE}.svc:{PORT}")
 }
 
+/// Address of the git server inside the cluster.
+pub fn git_url() -> String {
+    address(GIT_SERVER)
+}
+
+/// Address of the scripted Messages API inside the cluster.
+pub fn model_url() -> String {
+    address(MODEL_SERVER)
+}
+
+/// Content of a git credentials Secret for `url` and an account's name and password.
+pub fn git_secret<'a>(url: &'a str, account: (&'a str, &'a str)) -> [(&'a str, &'a str); 3] {
+    [("url", url), ("username", account.0), ("password", account.1)]
+}
+
+/// Content of a model Secret for the Messages API at `url`.
+pub fn model_secret(url: &str) -> [(&str, &str); 2] {
+    [("ANTHROPIC_API_KEY", MODEL_KEY), ("ANTHROPIC_BASE_URL", url)]
+}
+
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::apps::v1::Deployment;

@@ -5,42 +5,23 @@ use std::time::Duration;
 
 use anyhow::Context;
 use crd::ClaudeTask;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::cluster::command::capture;
 use crate::cluster::reach::Reach;
+pub use crate::parts::{git_secret, git_url, model_secret, model_url};
 use crate::wait::until;
-use crate::{git_server, install, model_server, parts};
+use crate::{git_server, install, model_server, namespace, parts};
 
 /// Name of the Secret with an account that may push.
 pub const GIT_SECRET: &str = "git-writer";
 /// Name of the Secret with the model credential.
 pub const MODEL_SECRET: &str = "model";
-
-/// Address of the git server inside the cluster.
-pub fn git_url() -> String {
-    parts::address(parts::GIT_SERVER)
-}
-
-/// Address of the scripted Messages API inside the cluster.
-pub fn model_url() -> String {
-    parts::address(parts::MODEL_SERVER)
-}
-
-/// Content of a git credentials Secret for `url` and an account's name and password.
-pub fn git_secret<'a>(url: &'a str, account: (&'a str, &'a str)) -> [(&'a str, &'a str); 3] {
-    [("url", url), ("username", account.0), ("password", account.1)]
-}
-
-/// Content of a model Secret for the Messages API at `url`.
-pub fn model_secret(url: &str) -> [(&str, &str); 2] {
-    [("ANTHROPIC_API_KEY", parts::MODEL_KEY), ("ANTHROPIC_BASE_URL", url)]
-}
 
 /// Settings of the operator that make scenarios quick: values of the chart.
 pub const SETTINGS: &[(&str, &str)] = &[
@@ -72,8 +53,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Installs test parts and operator, and makes the namespace with the usual Secrets.
-    pub async fn install_all(cluster: Arc<Cluster>, namespace: String) -> anyhow::Result<Self> {
+    /// Installs test parts and operator, and makes the namespace `tasks` with the usual Secrets.
+    pub async fn install_all(cluster: Arc<Cluster>, tasks: String) -> anyhow::Result<Self> {
         let installer = Arc::clone(&cluster);
         let reach = tokio::task::spawn_blocking(move || {
             install::test_parts(&installer)?;
@@ -83,12 +64,9 @@ impl Site {
             anyhow::Ok([reach(parts::GIT_SERVER)?, reach(parts::MODEL_SERVER)?])
         });
         let reach = reach.await??;
-        let config = kube::config::Kubeconfig::read_from(cluster.kubeconfig())?;
-        let options = kube::config::KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(config, &options).await?;
         let site = Self {
-            client: Client::try_from(config)?,
-            namespace,
+            client: namespace::client(&cluster).await?,
+            namespace: tasks,
             git_base: reach[0].url().to_owned(),
             git: git_server::Admin::new(reach[0].url(), parts::ADMIN_PASSWORD),
             model: model_server::Admin::new(reach[1].url(), parts::ADMIN_PASSWORD),
@@ -100,35 +78,14 @@ impl Site {
     }
 
     async fn prepare(&self) -> anyhow::Result<()> {
-        let labels = [("pod-security.kubernetes.io/enforce", "restricted")];
-        let namespace = Namespace {
-            metadata: ObjectMeta {
-                name: Some(self.namespace.clone()),
-                labels: Some(labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into()),
-                ..ObjectMeta::default()
-            },
-            ..Namespace::default()
-        };
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .context("make the namespace")?;
+        namespace::make(&self.client, &self.namespace, &[]).await?;
         self.secret(GIT_SECRET, &git_secret(&git_url(), parts::WRITER)).await?;
         self.secret(MODEL_SECRET, &model_secret(&model_url())).await
     }
 
     /// Makes a Secret in the namespace.
     pub async fn secret(&self, name: &str, values: &[(&str, &str)]) -> anyhow::Result<()> {
-        let values = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let secret = Secret {
-            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
-            string_data: Some(values.collect()),
-            ..Secret::default()
-        };
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        let made = secrets.create(&PostParams::default(), &secret).await;
-        made.map(drop).with_context(|| format!("make the Secret {name}"))
+        namespace::secret(&self.client, &self.namespace, name, values).await
     }
 
     /// The tasks of the namespace.
