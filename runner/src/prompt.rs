@@ -55,13 +55,18 @@ pub fn repair(command: &str, how: &str, output: &str) -> String {
 }
 
 /// After a rebase that git could do by itself, but after which `command` fails.
-pub fn repair_landed(onto: &str, command: &str, how: &str, output: &str) -> String {
+pub fn repair_landed(onto: &str, command: &str, how: &str, output: &str, anywhere: bool) -> String {
+    let limit = if anywhere {
+        "Change no file that has nothing to do with it"
+    } else {
+        "Change only files that your change touched already; an edit of any other file makes the \
+         correction invalid"
+    };
     format!(
-        "Your change was rebased onto the newest commit of {onto}, without conflicts; that is what \
-         is checked out now. But there this command {how}:\n\n    {command}\n\nThe end of its \
+        "Your change was rebased onto the newest commit of {onto}, and the result is what lies in \
+         your working directory now. But there this command {how}:\n\n    {command}\n\nThe end of its \
          output:\n\n{}\n\nCorrect the files so that the command succeeds on top of what others \
-         have done in the meantime. Change no file that has nothing to do with your task; leave \
-         the correction uncommitted.\n",
+         have done in the meantime. {limit}. Leave the correction uncommitted.\n",
         fenced(output)
     )
 }
@@ -76,8 +81,6 @@ pub struct Merge<'a> {
     pub our_commits: &'a str,
     /// Commits of the task that touched them, one line each.
     pub their_commits: &'a str,
-    /// The task's prompt, when the session does not hold it.
-    pub task: Option<&'a str>,
     /// Whether files outside the scope may change.
     pub anywhere: bool,
 }
@@ -102,9 +105,6 @@ pub fn resolve(merge: &Merge<'_>) -> String {
     }
     commits(&mut text, &format!("Commits on {onto} that touched them"), merge.our_commits);
     commits(&mut text, "Your commits that touched them", merge.their_commits);
-    if let Some(task) = merge.task {
-        text.push_str(&format!("\nThe task that your change was made for:\n\n{}\n", fenced(task)));
-    }
     text.push_str(
         "\nResolve every conflicted file so that both intentions survive: keep what the others \
          did, and apply what the task asked for on top of it. Edit the files, remove all markers, \
@@ -118,6 +118,11 @@ pub fn resolve(merge: &Merge<'_>) -> String {
         );
     }
     text
+}
+
+/// `question` for a session that does not hold the task.
+pub fn with_task(question: &str, task: &str) -> String {
+    format!("{question}\nThe task that your change was made for:\n\n{}\n", fenced(task))
 }
 
 /// After a round that is not acceptable yet.
@@ -168,7 +173,7 @@ pub fn identity(author: &Author) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Merge, again, commit_message, fenced, repair, resolve, system, task};
+    use super::{Merge, again, commit_message, fenced, repair, resolve, system, task, with_task};
     use crate::plan::{Conflict, ConflictFile};
 
     #[test]
@@ -214,7 +219,6 @@ mod tests {
             onto: "main",
             our_commits: "abc Rename\n",
             their_commits: "",
-            task: Some("Do it"),
             anywhere: false,
         };
         let text = resolve(&merge);
@@ -225,13 +229,13 @@ mod tests {
             "- src/a.rs (base 111111111111, ours: not there, theirs 222222222222)",
             "    CONFLICT (modify/delete)",
             "Commits on main that touched them:\nabc Rename",
-            "```\nDo it\n```",
             "any other file makes the resolution invalid",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(!text.contains("Your commits that touched"));
-        assert!(!resolve(&Merge { anywhere: true, task: None, ..merge }).contains("invalid"));
+        assert!(!resolve(&Merge { anywhere: true, ..merge }).contains("invalid"));
+        assert!(with_task("What?", "Do it").ends_with("```\nDo it\n```\n"));
         assert!(again(&["markers in a".to_owned()]).contains("- markers in a\n"));
     }
 

@@ -13,7 +13,7 @@ use crate::claude::agent::Agent;
 use crate::claude::command::Session;
 use crate::claude::stop::Stop;
 use crate::claude::sweep;
-use crate::claude::verdict::{Exit, Failure, Stopped, Verdict, judge};
+use crate::claude::verdict::{Failure, Verdict};
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::ended::Ended;
@@ -26,7 +26,7 @@ use crate::verify::{Checked, Verify};
 use crate::work::{Snapshot, Work, WorkError};
 
 /// Turns that Claude gets to repair what a check found.
-const REPAIRS: u32 = 2;
+pub const REPAIRS: u32 = 2;
 /// Longest summary in bytes; the termination message is shared by all containers.
 const SUMMARY_LIMIT: usize = 300;
 
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
             if repair == REPAIRS {
                 let message =
                     format!("`{}` {} after {REPAIRS} repairs.", failed.command, failed.how);
-                return Verdict::Failed(Failure::new(Reason::VerificationFailed, message));
+                return Verdict::failed(Reason::VerificationFailed, message);
             }
             self.progress.phase(format!("Repair {} of {REPAIRS}", repair + 1));
             let output = self.scrub.text(&failed.output);
@@ -157,30 +157,21 @@ impl<'a> Run<'a> {
 
     /// The check that failed, if one did; the work tree is then as it was before the checks.
     async fn check(&mut self) -> Result<Option<crate::verify::FailedCheck>, Verdict> {
-        let commands = &self.config.document.verify;
-        if commands.is_empty() {
+        if self.config.document.verify.is_empty() {
             return Ok(None);
         }
         let failed = |error: &dyn std::error::Error| {
             let message = format!("The checks could not be run: {error}");
-            Verdict::Failed(Failure::new(Reason::AgentFailed, message))
+            Verdict::failed(Reason::AgentFailed, message)
         };
         let snapshot = self.with_work(|work| work.snapshot()).await.map_err(|e| failed(&e))?;
         self.checked = Some(snapshot.clone());
-        let cwd = self.dirs.worktree();
-        let verify = Verify {
-            commands,
-            cwd: &cwd,
-            home: self.dirs.home.join("checks"),
-            tmp: &self.dirs.tmp,
-            limit: self.config.document.settings.verify_limit,
-            stop: self.stop.clone(),
-            busy: Arc::clone(&self.agent.busy),
-            progress: self.progress,
-        };
+        let busy = Arc::clone(&self.agent.busy);
+        let verify =
+            Verify::new(&self.config.document, self.dirs, self.progress, self.stop.clone(), busy);
         match verify.run().await.map_err(|e| failed(&e))? {
             Checked::Passed => Ok(None),
-            Checked::Stopped(stopped) => Err(stopped_verdict(stopped)),
+            Checked::Stopped(stopped) => Err(stopped.into()),
             Checked::Failed(check) => {
                 let restore = move |work: &mut Work| work.shadow.restore(&snapshot.tree);
                 self.with_work(restore).await.map_err(|e| failed(&e))?;
@@ -259,10 +250,6 @@ fn settle(
         }
         Err(_) => (verdict, None),
     }
-}
-
-fn stopped_verdict(stopped: Stopped) -> Verdict {
-    judge(&crate::claude::stream::Stream::default(), Exit::Code(0), Some(stopped), "")
 }
 
 fn result(outcome: Result<&str, &Failure>, commit: Option<String>) -> RunResult {

@@ -4,11 +4,12 @@
 //! nothing that they start outlives them. Not here: what follows from a failure.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crd::TaskDocument;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,6 +18,7 @@ use crate::claude::command::PATH;
 use crate::claude::stop::Stop;
 use crate::claude::sweep::sweep;
 use crate::claude::verdict::Stopped;
+use crate::dirs::Dirs;
 use crate::lines::Lines;
 use crate::progress::{Kind, Note, Progress};
 use crate::prompt::OUTPUT_LIMIT;
@@ -33,11 +35,11 @@ pub struct Verify<'a> {
     /// The commands, in order.
     pub commands: &'a [String],
     /// The work tree.
-    pub cwd: &'a Path,
+    pub cwd: PathBuf,
     /// Their HOME.
     pub home: PathBuf,
     /// For temporary files.
-    pub tmp: &'a Path,
+    pub tmp: PathBuf,
     /// Seconds for each.
     pub limit: u32,
     /// When to give up.
@@ -59,8 +61,9 @@ pub enum Checked {
     Stopped(Stopped),
 }
 
-/// The command that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The command that failed; shown as a sentence.
+#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[error("`{command}` {how}")]
 pub struct FailedCheck {
     /// The command.
     pub command: String,
@@ -70,7 +73,27 @@ pub struct FailedCheck {
     pub output: String,
 }
 
-impl Verify<'_> {
+impl<'a> Verify<'a> {
+    /// The checks of `document` in the container's work tree.
+    pub fn new(
+        document: &'a TaskDocument,
+        dirs: &Dirs,
+        progress: &'a Progress,
+        stop: Stop,
+        busy: Arc<Mutex<()>>,
+    ) -> Self {
+        Self {
+            commands: &document.verify,
+            cwd: dirs.worktree(),
+            home: dirs.home.join("checks"),
+            tmp: dirs.tmp.clone(),
+            limit: document.settings.verify_limit,
+            stop,
+            busy,
+            progress,
+        }
+    }
+
     /// Runs all commands until one fails.
     ///
     /// # Errors
@@ -133,10 +156,10 @@ impl Verify<'_> {
             .args(["-c", text])
             .env_clear()
             .env("HOME", &self.home)
-            .env("TMPDIR", self.tmp)
+            .env("TMPDIR", &self.tmp)
             .env("PATH", PATH)
             .env("LANG", "C.UTF-8")
-            .current_dir(self.cwd)
+            .current_dir(&self.cwd)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -235,6 +235,10 @@ fn a_removed_or_damaged_git_directory_loses_no_file() {
     for damage in [&remove as &dyn Fn(&Path), &no_objects, &bad_config, &a_file] {
         let mut pod = Pod::new();
         pod.write("c.txt", "c\n");
+        // Older than the index, or git would read it again anyway.
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let file = fs::File::options().write(true).open(pod.tree().join("c.txt")).unwrap();
+        file.set_modified(old).unwrap();
         git(&pod.tree(), &["add", "-A"]);
         git(&pod.tree(), &["commit", "-q", "-m", "Mine"]);
         pod.write("d.txt", "d\n");

@@ -16,9 +16,8 @@ use tokio::sync::Mutex;
 use super::command::{ModelAccess, Session, Start};
 use super::session;
 use super::stop::Stop;
-use super::stream::Stream;
 use super::supervise::{Ended, Watch, supervise};
-use super::verdict::{Failure, Verdict, is_unusable_session, judge};
+use super::verdict::{Verdict, is_unusable_session, judge};
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::progress::{Progress, cut};
@@ -94,18 +93,23 @@ impl<'a> Agent<'a> {
         let left = self.config.document.claude.max_budget_usd.map(|most| self.left(most));
         if left == Some(Usd::ZERO) {
             let message = "The money limit was reached before Claude was done.";
-            return Verdict::Failed(Failure::new(Reason::BudgetExceeded, message));
+            return Verdict::failed(Reason::BudgetExceeded, message);
         }
         if let Some(stopped) = self.stop.now() {
-            return judge(&Stream::default(), super::verdict::Exit::Code(0), Some(stopped), "");
+            return stopped.into();
         }
         match self.start(prompt, left).await {
             Ok(ended) => self.conclude(ended),
             Err(error) => {
                 let message = format!("Claude Code cannot be started: {error}");
-                Verdict::Failed(Failure::new(Reason::AgentFailed, message))
+                Verdict::failed(Reason::AgentFailed, message)
             }
         }
+    }
+
+    /// True when the next turn begins a session, which knows nothing of the task.
+    pub const fn is_fresh(&self) -> bool {
+        matches!(self.session, Session::New(_))
     }
 
     /// Gives up the session: the next turn begins a new one.

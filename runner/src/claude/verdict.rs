@@ -58,6 +58,19 @@ pub enum Verdict {
     Interrupted,
 }
 
+impl Verdict {
+    /// A failure with this reason and sentence.
+    pub fn failed(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Failed(Failure::new(reason, message))
+    }
+}
+
+impl From<Stopped> for Verdict {
+    fn from(stopped: Stopped) -> Self {
+        judge_stopped(stopped)
+    }
+}
+
 /// Longest part of a foreign text in a message.
 const QUOTE: usize = 400;
 
@@ -95,7 +108,7 @@ fn is_success(result: &ResultLine) -> bool {
 }
 
 fn judge_stopped(stopped: Stopped) -> Verdict {
-    let failed = |reason, message: String| Verdict::Failed(Failure::new(reason, message));
+    let failed = |reason, message: String| Verdict::failed(reason, message);
     match stopped {
         Stopped::Interrupted => Verdict::Interrupted,
         Stopped::Deadline => failed(

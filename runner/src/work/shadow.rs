@@ -97,11 +97,10 @@ impl Shadow {
     /// [`WorkError`].
     pub fn tree(&self, basis: Basis, against: &str) -> Result<String, WorkError> {
         self.prepare()?;
-        if basis == Basis::Agent && self.borrow_index().is_err() {
-            self.command("read-tree").arg(against).run()?;
-        }
-        self.stage()?;
-        let tree = self.command("write-tree").line()?;
+        let tree = match basis {
+            Basis::Own => self.stage()?,
+            Basis::Agent => self.agent_tree(against)?,
+        };
         let nested = self.nested(against, &tree)?;
         if nested.is_empty() {
             return Ok(tree);
@@ -247,6 +246,17 @@ impl Shadow {
         fs::write(info.join("alternates"), lenders.collect::<String>()).map_err(failed)
     }
 
+    fn agent_tree(&self, against: &str) -> Result<String, WorkError> {
+        if self.borrow_index().is_ok()
+            && let Ok(tree) = self.stage()
+        {
+            return Ok(tree);
+        }
+        // The agent's index is gone, or names objects that are: every file is read again.
+        self.command("read-tree").arg(against).run()?;
+        self.stage()
+    }
+
     /// Copies the agent's index, with the time that tells git which entries to look at again.
     fn borrow_index(&self) -> io::Result<()> {
         let from = self.worktree.join(".git/index");
@@ -260,21 +270,22 @@ impl Shadow {
         read.map(drop).map_err(io::Error::other)
     }
 
-    /// Puts the work tree's state into the index. A file that cannot be read is left as it was.
-    fn stage(&self) -> Result<(), WorkError> {
+    /// Puts the work tree's state into the index and writes its tree. A file that cannot be read
+    /// is left as it was.
+    fn stage(&self) -> Result<String, WorkError> {
         let output = self.command("add").args(["--all", "--ignore-errors"]).output()?;
+        let words = output.stderr.trim();
         match output.code {
             Some(0) => {}
             Some(1) => {
-                let words = output.stderr.trim();
                 self.progress.warning(format!("Not everything could be saved: {words}"));
             }
             _ => {
-                let words = output.stderr.trim().to_owned();
-                return Err(GitError::Failed { name: "add".to_owned(), words }.into());
+                let (name, words) = ("add".to_owned(), words.to_owned());
+                return Err(GitError::Failed { name, words }.into());
             }
         }
-        Ok(())
+        Ok(self.command("write-tree").line()?)
     }
 
     /// Repositories that were made inside the work tree: git would record their commit alone.
