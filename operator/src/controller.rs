@@ -18,6 +18,7 @@ use crate::act::{self, Outcome, act};
 use crate::children::TaskKey;
 use crate::config::Settings;
 use crate::decide::decide;
+use crate::errors::chain;
 use crate::ledger::Ledger;
 use crate::observe::{self, Caches, Freshness, observe};
 use crate::server::Readiness;
@@ -180,9 +181,4 @@ fn pause(task: &Guarded, error: &Error, context: &Context) -> Requeue {
         "a pass failed"
     );
     Requeue::requeue(pause)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -12,6 +12,7 @@ pub mod children;
 pub mod config;
 pub mod controller;
 pub mod decide;
+pub mod errors;
 pub mod job;
 pub mod ledger;
 pub mod notes;

@@ -2,6 +2,7 @@
 //!
 //! Not here: anything about tasks.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -9,6 +10,7 @@ use futures::FutureExt;
 use kube::Client;
 use operator::config::{LogFormat, Settings};
 use operator::controller;
+use operator::errors::chain;
 use operator::server::{Readiness, router};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,8 +34,7 @@ async fn main() -> ExitCode {
     match run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(cause, "{error}");
+            tracing::error!(error = chain(&error), "the operator cannot work");
             ExitCode::FAILURE
         }
     }
@@ -66,7 +67,10 @@ async fn run(settings: Settings) -> Result<(), Error> {
 
 fn log(settings: &Settings) {
     let filter = EnvFilter::new(&settings.log);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -148,7 +148,8 @@ fn stalled(job: &JobSeen, pods: &[PodSeen], now: Timestamp) -> Option<String> {
         }
         ([seen], _) if !pod_facts::is_leaving(seen) => {
             let facts = pod_facts::facts(&seen.pod);
-            (stall::quiet_since(&seen.pod, &facts, now)?, seen.pod.metadata.uid.clone()?)
+            let alive = (!pod_facts::is_over(seen, &facts)).then_some(seen)?;
+            (stall::quiet_since(&alive.pod, &facts, now)?, alive.pod.metadata.uid.clone()?)
         }
         _ => return None,
     };

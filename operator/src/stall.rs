@@ -4,7 +4,7 @@
 //! the time is up deletes the Job, sees both gone, and only then writes the verdict.
 
 use crd::Reason;
-use crd::fold::{Ending, PhaseFact, PhaseFacts};
+use crd::fold::{self, Ending, PhaseFact, PhaseFacts};
 use crd::names;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ContainerStateWaiting;
@@ -77,9 +77,10 @@ pub fn of_job(
     Stall { since, until: after(since, patience), obstacle: None, otherwise }
 }
 
-/// When the last container ended, or the Pod was made; nothing while a phase runs.
+/// When the last container ended, or the Pod was made; nothing while a phase runs or when the
+/// reports already say how the attempt ended.
 pub fn quiet_since(pod: &PodView, facts: &PhaseFacts, now: Timestamp) -> Option<Timestamp> {
-    if pod_facts::is_at_work(facts) {
+    if pod_facts::is_at_work(facts) || fold::ending(facts).is_some() {
         return None;
     }
     let ends = facts.iter().filter_map(|fact| match fact {

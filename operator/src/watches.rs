@@ -19,6 +19,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::children::{Children, TaskKey};
+use crate::errors::chain;
 use crate::observe::Caches;
 use crate::view::{JobView, PodView};
 
@@ -135,7 +136,7 @@ fn follow<K: Send + 'static>(
                         let _ = listed.send(());
                     }
                 }
-                Err(error) => tracing::warn!(%error, "watch interrupted"),
+                Err(error) => tracing::warn!(error = chain(&error), "watch interrupted"),
             }
         }
     });

@@ -1,0 +1,1 @@
+//! A toy cluster drives decisions to rest, whatever happens in which order.

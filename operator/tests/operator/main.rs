@@ -1,0 +1,13 @@
+//! Tests of the operator without a cluster, as one program.
+//!
+//! Not here: scenarios on a real cluster (e2e).
+
+mod apiserver;
+mod convergence;
+mod decide;
+mod fake;
+mod job;
+mod obstacles;
+mod pod_facts;
+mod purity;
+mod sample;

@@ -1,0 +1,230 @@
+//! Obstacles: shown while a Pod could still start, and the verdict only after Job and Pod are gone.
+
+use std::sync::Arc;
+
+use crd::status::{ConditionStatus, SUCCEEDED};
+use crd::{ClaudeTaskStatus, Reason};
+use jiff::Timestamp;
+use operator::decide::{Action, Decision, decide};
+use operator::view::{EventView, JobSeen, Observed};
+
+use crate::sample::{self, Pod, at, event, job, job_leaving, seen, settings, task, task_with};
+
+fn written(decision: &Decision) -> Option<&ClaudeTaskStatus> {
+    decision.actions.iter().find_map(|action| match action {
+        Action::WriteStatus(status) => Some(&**status),
+        _ => None,
+    })
+}
+
+fn deletes(decision: &Decision) -> bool {
+    decision.actions.iter().any(|action| matches!(action, Action::DeleteJob { .. }))
+}
+
+fn shown(status: &ClaudeTaskStatus) -> (ConditionStatus, &str) {
+    let verdict = status.condition(SUCCEEDED).unwrap();
+    (verdict.status, &verdict.reason)
+}
+
+fn with_events(pod: &Pod, events: Vec<EventView>) -> Observed {
+    Observed { events, ..seen(job(), vec![pod.seen()]) }
+}
+
+const IMAGE: &str = "Back-off pulling image \"nowhere/x\"";
+const NO_SECRET: &str =
+    "MountVolume.SetUp failed for volume \"git-credentials\" : secret \"shop-git\" not found";
+
+/// Pods that do not get on, when that began, and the reason that is shown.
+fn obstacles() -> Vec<(&'static str, Observed, i64, Reason)> {
+    let waiting = |reason: &str, said: &str| Pod::new().waiting("clone", reason, said);
+    let model = Pod::new().succeeded(1).running("save", 2).waiting(
+        "run",
+        "CreateContainerConfigError",
+        "secret \"claude-api\" not found",
+    );
+    let unschedulable = Pod::new().condition(
+        "PodScheduled",
+        "False",
+        "Unschedulable",
+        "0/1 nodes: Insufficient cpu",
+    );
+    vec![
+        (
+            "image",
+            with_events(&waiting("ImagePullBackOff", IMAGE), vec![]),
+            0,
+            Reason::ImagePullFailed,
+        ),
+        (
+            "image, tried again just now",
+            with_events(&waiting("ErrImagePull", IMAGE), vec![event("Pulling", "pulling", 290)]),
+            0,
+            Reason::ImagePullFailed,
+        ),
+        (
+            "image name",
+            with_events(&waiting("InvalidImageName", "bad"), vec![]),
+            0,
+            Reason::ImagePullFailed,
+        ),
+        (
+            "git Secret",
+            with_events(&waiting("PodInitializing", ""), vec![event("FailedMount", NO_SECRET, 9)]),
+            0,
+            Reason::SecretMissing,
+        ),
+        ("model Secret", with_events(&model, vec![]), 10, Reason::SecretMissing),
+        ("no node", with_events(&unschedulable, vec![]), 0, Reason::Unschedulable),
+    ]
+}
+
+#[test]
+fn an_obstacle_is_shown_without_a_verdict_while_the_pod_could_still_start() {
+    for (name, observed, since, reason) in obstacles() {
+        for moment in [since + 5, since + 299] {
+            let decision = decide(&task(), &observed, &settings(), at(moment));
+            let status = written(&decision).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(shown(status), (ConditionStatus::Unknown, reason.as_str()), "{name}");
+            assert!(!deletes(&decision), "{name}");
+            assert!(decision.wake.unwrap() <= at(since + 300), "{name}: {:?}", decision.wake);
+        }
+    }
+}
+
+#[test]
+fn a_passing_obstacle_is_not_worth_a_write() {
+    for (name, observed, since, _) in obstacles() {
+        let decision = decide(&task(), &observed, &settings(), at(since + 4));
+        let reason = written(&decision).map(|status| shown(status).1.to_owned());
+        assert!(reason.is_none_or(|reason| reason.parse::<Reason>().is_err()), "{name}");
+        assert_eq!(decision.wake, Some(at(since + 5)), "{name}");
+    }
+}
+
+#[test]
+fn when_time_is_up_the_job_goes_before_the_verdict_comes() {
+    for (name, observed, since, reason) in obstacles() {
+        let up = at(since + 300);
+        let first = decide(&task(), &observed, &settings(), up);
+        let status = written(&first).unwrap();
+        assert_eq!(shown(status), (ConditionStatus::Unknown, reason.as_str()), "{name}");
+        assert!(deletes(&first), "{name}");
+        assert!(matches!(first.actions[0], Action::WriteStatus(_)), "{name}: the reason first");
+
+        // Job and Pod are on their way out: nothing to do but wait.
+        let task = task_with(status.clone());
+        let pods = observed.pods.iter().map(|pod| {
+            let mut leaving = (*pod.pod).clone();
+            leaving.metadata.deletion_timestamp = leaving.metadata.creation_timestamp.clone();
+            operator::view::PodSeen { pod: Arc::new(leaving), gone: false }
+        });
+        let leaving = seen(job_leaving(), pods.collect());
+        assert_eq!(decide(&task, &leaving, &settings(), up).actions, [], "{name}");
+
+        // Both gone: the verdict, with and without a memory of the Pod.
+        let pods =
+            observed.pods.iter().map(|pod| operator::view::PodSeen { gone: true, ..pod.clone() });
+        for pods in [pods.collect(), vec![]] {
+            let gone = Observed { pods, ..Observed::default() };
+            let last = decide(&task, &gone, &settings(), up);
+            let verdict = written(&last).unwrap();
+            assert_eq!(shown(verdict), (ConditionStatus::False, reason.as_str()), "{name}");
+            assert!(!deletes(&last), "{name}");
+        }
+    }
+}
+
+fn up_at(observed: &Observed, moment: Timestamp) -> Option<String> {
+    let decision = decide(&task(), observed, &settings(), moment);
+    deletes(&decision).then(|| {
+        let verdict = written(&decision).unwrap().condition(SUCCEEDED).unwrap();
+        format!("{}: {}", verdict.reason, verdict.message)
+    })
+}
+
+#[test]
+fn a_pod_that_never_gets_useful_is_lost_with_the_words_of_its_last_event() {
+    let sandbox = event("FailedCreatePodSandBox", "no network", 100);
+    let observed = with_events(&Pod::new(), vec![event("FailedMount", "other", 50), sandbox]);
+    assert_eq!(up_at(&observed, at(299)), None);
+    let said = up_at(&observed, at(300)).unwrap();
+    assert_eq!(said, "Lost: no container of the Pod started: FailedCreatePodSandBox: no network");
+    let silent = with_events(&Pod::new(), vec![]);
+    assert!(up_at(&silent, at(300)).unwrap().contains("no event says why"));
+}
+
+#[test]
+fn a_slow_pull_starts_the_clock_again() {
+    let pulling = |seconds| with_events(&Pod::new(), vec![event("Pulling", "pulling", seconds)]);
+    assert_eq!(up_at(&pulling(200), at(499)), None);
+    assert!(up_at(&pulling(200), at(500)).is_some());
+}
+
+#[test]
+fn a_job_that_gets_no_pod_is_lost_with_the_controllers_words() {
+    let quota = event("FailedCreate", "exceeded quota: pods=0", 3);
+    let observed = Observed { events: vec![quota], ..seen(job(), vec![]) };
+    assert_eq!(up_at(&observed, at(299)), None);
+    assert!(up_at(&observed, at(300)).unwrap().contains("exceeded quota"));
+}
+
+#[test]
+fn an_oom_kill_that_leaves_the_pod_pending_is_found_after_thirty_seconds() {
+    let report = crd::Report::new(crd::Phase::Run, crd::Outcome::Succeeded);
+    let stuck = Pod::new().succeeded(1).ended("run", (11, 20), 0, "OOMKilled", &report.encode());
+    let observed = seen(job(), vec![stuck.running("save", 2).seen()]);
+    assert_eq!(up_at(&observed, at(49)), None);
+    assert!(up_at(&observed, at(50)).unwrap().starts_with("OutOfMemory: container run"));
+}
+
+#[test]
+fn an_oom_kill_that_the_pod_outlives_is_nothing() {
+    let report = crd::Report::new(crd::Phase::Run, crd::Outcome::Succeeded);
+    let on = Pod::new().succeeded(1).ended("run", (11, 20), 0, "OOMKilled", &report.encode());
+    assert_eq!(up_at(&seen(job(), vec![on.running("rebase", 21).seen()]), at(3000)), None);
+}
+
+#[test]
+fn an_obstacle_that_goes_away_leaves_no_trace() {
+    let pod = Pod::new().condition("PodScheduled", "False", "Unschedulable", "no cpu");
+    let first = decide(&task(), &seen(job(), vec![pod.seen()]), &settings(), at(10));
+    let task = task_with(written(&first).unwrap().clone());
+    let next = decide(
+        &task,
+        &seen(job(), vec![Pod::new().running("clone", 20).seen()]),
+        &settings(),
+        at(20),
+    );
+    assert_eq!(shown(written(&next).unwrap()), (ConditionStatus::Unknown, "Cloning"));
+}
+
+#[test]
+fn the_same_obstacle_in_other_words_is_not_written_again() {
+    let pod = |reason| seen(job(), vec![Pod::new().waiting("clone", reason, reason).seen()]);
+    let first = decide(&task(), &pod("ErrImagePull"), &settings(), at(10));
+    let task = task_with(written(&first).unwrap().clone());
+    assert_eq!(decide(&task, &pod("ImagePullBackOff"), &settings(), at(20)).actions, []);
+}
+
+#[test]
+fn events_are_asked_for_ever_more_rarely() {
+    let observed = with_events(&Pod::new(), vec![]);
+    let wakes: Vec<_> = [5, 10, 20, 50, 100, 200]
+        .map(|moment| decide(&task(), &observed, &settings(), at(moment)).wake.unwrap())
+        .into();
+    assert_eq!(wakes, [10, 20, 40, 80, 160, 300].map(at));
+}
+
+#[test]
+fn a_push_that_slipped_through_the_deletion_still_counts() {
+    let known = sample::because(Reason::Unschedulable, "no cpu");
+    let shown = operator::status::Known { obstacle: Some(&known), ..Default::default() };
+    let task = task_with(operator::status::next(&task(), 1, shown, at(0)));
+    let gone = Observed {
+        job: JobSeen::Absent,
+        pods: vec![Pod::new().pushed().gone()],
+        ..Observed::default()
+    };
+    let decision = decide(&task, &gone, &settings(), at(60));
+    assert_eq!(written(&decision).unwrap().condition(SUCCEEDED).unwrap().reason, "Pushed");
+}
