@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::http::Method;
 use e2e::http::Client;
 use e2e::model_server::{Admin, Fault, FaultKind, Script, Settings, Step, ToolCall, sha256, start};
+use e2e::wait::until;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -113,10 +115,17 @@ async fn a_stalled_answer_begins_and_a_silent_one_does_not() {
     server.admin.register("silence", &Script::new([silence])).await.unwrap();
     for (name, status) in [("stall", Some(200)), ("silence", None)] {
         let asked = format!("[scenario: {name}]");
-        let stopped = tokio::time::timeout(Duration::from_secs(1), server.stream("k", &asked));
-        assert!(stopped.await.is_err(), "{name} came to an end");
-        let records = server.admin.requests(name).await.unwrap();
-        assert_eq!(records[0].status, status, "{name}");
+        let mut stream = pin!(server.stream("k", &asked));
+        let seen = async || {
+            let records = server.admin.requests(name).await?;
+            Ok(records.first().filter(|record| record.status == status).map(drop))
+        };
+        tokio::select! {
+            ended = &mut stream => panic!("{name} came to an end: {ended:?}"),
+            seen = until("the request", LIMIT, seen) => seen.unwrap(),
+        }
+        let more = tokio::time::timeout(Duration::from_millis(300), stream).await;
+        assert!(more.is_err(), "{name} came to an end: {more:?}");
     }
 }
 
