@@ -43,6 +43,12 @@ impl Attempt {
         Self { document, dirs, remote, progress, stop, clock: Timestamp::now }
     }
 
+    /// The same, for what must be brought to its end although the container is to stop.
+    #[must_use]
+    pub fn steadfast(&self) -> Self {
+        Self { stop: Stop::default(), ..self.clone() }
+    }
+
     /// Git in the trusted repository.
     pub fn git(&self) -> Git {
         Git::bare(&self.dirs, &self.dirs.bare(), &self.stop)

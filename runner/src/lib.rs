@@ -17,6 +17,7 @@ pub mod dirs;
 pub mod ended;
 pub mod handoff;
 pub mod marker;
+pub mod perform;
 pub mod plan;
 pub mod start;
 pub mod store;
@@ -28,6 +29,9 @@ pub mod clone;
 pub mod credential;
 pub mod git;
 pub mod land;
+pub mod push;
+pub mod rebase;
+pub mod save;
 
 pub mod claude;
 pub mod lines;

@@ -3,21 +3,24 @@
 //! Not here: any decision of a phase.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crd::{Outcome, Phase, names};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::ended::Ended;
 use crate::git::command::Stop;
 use crate::progress::Progress;
 use crate::scrub::Scrub;
-use crate::{marker, resolve, run};
+use crate::{credential, marker, perform, resolve, run, save};
 
 /// Exit code when the container itself is wrong: no task, no signals, no directories.
 const UNUSABLE: u8 = 2;
@@ -44,20 +47,46 @@ pub fn phase(phase: Phase) -> ExitCode {
 }
 
 async fn perform(phase: Phase, config: Config, dirs: Dirs, progress: Progress) -> Ended {
-    match phase {
-        Phase::Run => run::run(&config, &dirs, &progress).await,
-        Phase::ConflictResolution => resolve::resolve(&config, &dirs, &progress).await,
-        Phase::Clone | Phase::Rebase | Phase::Push => Ended::idle(phase),
-    }
+    let work: fn(&Attempt) -> Ended = match phase {
+        Phase::Run => return run::run(&config, &dirs, &progress).await,
+        Phase::ConflictResolution => return resolve::resolve(&config, &dirs, &progress).await,
+        Phase::Clone => perform::clone,
+        Phase::Rebase => perform::rebase,
+        Phase::Push => perform::push,
+    };
+    let stop = Stop::default();
+    tokio::spawn(obey(Arc::clone(&stop)));
+    let attempt = Attempt::new(config, dirs, progress, stop);
+    let ended = tokio::task::spawn_blocking(move || work(&attempt)).await;
+    // A panic has said why on standard error; without a report the Pod's own facts count.
+    ended.unwrap_or(Ended { report: None, exit: UNUSABLE })
 }
 
 /// Pushes partial work until SIGTERM.
 pub fn save() -> ExitCode {
+    let (config, runtime) = match prepare() {
+        Ok(prepared) => prepared,
+        Err(error) => return unusable(&*error),
+    };
+    let progress = Progress::stdout(names::SAVE_CONTAINER, Scrub::default());
+    let terminate = Stop::default();
+    runtime.spawn(obey(Arc::clone(&terminate)));
+    let attempt = Attempt::new(config, Dirs::in_pod(), progress.clone(), Stop::default());
+    save::save(&attempt, &terminate);
+    progress.finish();
     ExitCode::SUCCESS
 }
 
-/// Answers git.
-pub fn credential(_directory: &Path, _operation: &str) -> ExitCode {
+/// Answers git's question on standard input; silence makes git go on without a login.
+pub fn credential(directory: &Path, operation: &str) -> ExitCode {
+    let mut question = String::new();
+    if operation != "get" || std::io::stdin().read_to_string(&mut question).is_err() {
+        return ExitCode::SUCCESS;
+    }
+    match credential::answer(directory, &question) {
+        Ok(answer) => print!("{answer}"),
+        Err(error) => return unusable(&error),
+    }
     ExitCode::SUCCESS
 }
 

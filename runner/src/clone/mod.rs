@@ -107,7 +107,7 @@ pub fn clone(attempt: &Attempt) -> Result<plan::Start, Error> {
 
 fn check_address(attempt: &Attempt) -> Result<(), Error> {
     let url = &attempt.document.repository.url;
-    if !address::is_usable(url) && attempt.remote.protocols != LOCAL {
+    if !address::is_usable(url) {
         return Err(Error::Address(format!("{url} is no https address of a repository")));
     }
     if address::is_plain_http(url) && !attempt.document.settings.allow_http {
@@ -119,9 +119,6 @@ fn check_address(attempt: &Attempt) -> Result<(), Error> {
     }
     Ok(())
 }
-
-/// Transport of tests, which have a directory for a server.
-const LOCAL: &str = "file";
 
 fn make_bare(attempt: &Attempt) -> Result<Git, Error> {
     std::fs::create_dir_all(attempt.dirs.bare())?;

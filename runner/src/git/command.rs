@@ -26,7 +26,7 @@ const ERROR_LIMIT: u64 = 64 << 10;
 
 /// Settings of every command, each with the accident that it prevents. They outrank the
 /// repository's own.
-const SETTINGS: [(&str, &str); 27] = [
+const SETTINGS: [(&str, &str); 26] = [
     // Nothing in a repository or template executes.
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
@@ -35,8 +35,6 @@ const SETTINGS: [(&str, &str); 27] = [
     ("commit.gpgSign", "false"),
     // Attributes choose merge drivers, filters and encodings: a merge here has none of them.
     ("core.attributesFile", "/dev/null"),
-    // The empty tree: git 2.43 to 2.45 read attributes of a bare repository from HEAD.
-    ("attr.tree", "4b825dc642cb6eb9a060e54bf8d69288fbee4904"),
     ("core.excludesFile", "/dev/null"),
     ("core.autocrlf", "false"),
     // A background repack would delete objects that the agent's clone borrows.
@@ -65,6 +63,10 @@ const SETTINGS: [(&str, &str); 27] = [
     // The volumes die with the Pod: waiting for the disk protects nothing.
     ("core.fsync", "none"),
 ];
+
+/// The empty tree, in which a bare repository looks for attributes: git 2.43 to 2.45 would read
+/// them from HEAD.
+const NO_ATTRIBUTES: (&str, &str) = ("attr.tree", "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
 
 /// Environment of every command besides HOME, TMPDIR and the settings.
 const ENVIRONMENT: [(&str, &str); 11] = [
@@ -198,7 +200,11 @@ impl Git {
                 .env("GIT_CEILING_DIRECTORIES", path.parent().unwrap_or(path))
                 .current_dir(path),
         };
-        let settings = SETTINGS.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        let mut settings: Vec<_> = SETTINGS.map(owned).to_vec();
+        if matches!(self.place, Place::Bare(_)) {
+            settings.push(owned(NO_ATTRIBUTES));
+        }
         let stop = Arc::clone(&self.stop);
         GitCommand {
             command,

@@ -1,0 +1,214 @@
+//! Push: builds the result itself and delivers it.
+//!
+//! What is pushed is made here, of onto, the task's own change and contents that were handed back
+//! ([`build`]); how it gets to the branch, and what is done when the branch moves, is [`deliver`].
+//! Not here: anything that runs code of the repository.
+
+pub mod build;
+pub mod deliver;
+pub mod markers;
+
+use crd::status::Diff;
+use crd::{Outcome, Reason};
+
+use crate::attempt::Attempt;
+use crate::checkpoint::{self, State, Work};
+use crate::git::{Git, GitError, RemoteError};
+use crate::handoff::{self, Distrust, Resolution};
+use crate::plan::{Landed, Landing, Skip, Start};
+use crate::rebase::saved;
+use crate::store::StoreError;
+
+use build::Rejected;
+use deliver::{Delivered, Parcel};
+
+/// The change is on the branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The branch, without `refs/heads/`.
+    pub branch: String,
+    /// Its commit.
+    pub commit: String,
+    /// The commit of the onto branch below the change.
+    pub onto: String,
+    /// Size of the change against that.
+    pub diff: Diff,
+    /// Races lost before.
+    pub races: u32,
+}
+
+/// How a push ends well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The change was pushed.
+    Pushed(Pushed),
+    /// There was nothing to push after all.
+    Nothing(Skip),
+}
+
+/// The phase ends the attempt.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Why.
+    pub error: Error,
+    /// Ref on the remote that holds the finished commit, where it was stored.
+    pub checkpoint: Option<String>,
+}
+
+/// Why the attempt ends here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// ConflictResolution failed.
+    #[error("{message}")]
+    Resolution {
+        /// Its reason.
+        reason: Reason,
+        /// Its message.
+        message: String,
+    },
+    /// What it handed back cannot be read.
+    #[error("what the resolve container handed back was refused: {0}")]
+    Handoff(#[from] Distrust),
+    /// What it handed back is not acceptable.
+    #[error("{0}")]
+    Rejected(String),
+    /// It is too late to begin a push.
+    #[error("It is too late to begin a push: the task's time is up in less than 30 s.")]
+    Late,
+    /// The branch appeared.
+    #[error("The branch {0} was made by somebody else while the task ran.")]
+    Appeared(String),
+    /// The branch did not take the commit.
+    #[error("{0}")]
+    Refused(String),
+    /// Git failed here.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The volumes refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Git(error) => Self::Git(error),
+            Rejected::File(error) => Self::Handoff(error),
+            other => Self::Rejected(other.to_string()),
+        }
+    }
+}
+
+impl Error {
+    /// Its reason from the list.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Resolution { reason, .. } => *reason,
+            Self::Handoff(_) | Self::Rejected(_) => Reason::ResolutionRejected,
+            Self::Late => Reason::Timeout,
+            Self::Appeared(_) => Reason::BranchExists,
+            Self::Refused(_) => Reason::PushRejected,
+            Self::Git(_) | Self::Store(_) => Reason::Lost,
+        }
+    }
+
+    /// Whether the container was told to stop.
+    pub const fn is_interruption(&self) -> bool {
+        matches!(self, Self::Git(GitError::Interrupted))
+    }
+
+    /// Whether a finished commit was kept from the branch.
+    const fn leaves_a_commit(&self) -> bool {
+        matches!(self, Self::Appeared(_) | Self::Refused(_))
+    }
+}
+
+/// Builds and pushes.
+///
+/// # Errors
+/// [`Stopped`].
+pub fn push(attempt: &Attempt, start: &Start, landing: &Landing) -> Result<Ending, Stopped> {
+    let git = attempt.git();
+    let early = |error| Stopped { error, checkpoint: None };
+    let Some(tip) = build(attempt, &git, landing).map_err(early)? else {
+        let message = "The resolution is what the onto branch already has.".to_owned();
+        return Ok(Ending::Nothing(Skip { reason: Reason::NothingToPush, message }));
+    };
+    let mut parcel = Parcel { tip, onto: landing.onto_commit.clone(), races: 0 };
+    match deliver::deliver(attempt, &git, start, &mut parcel) {
+        Ok(Delivered::Pushed) => {
+            saved::forget(&attempt.steadfast(), &attempt.steadfast().git());
+            finish(attempt, parcel).map(Ending::Pushed).map_err(|error| early(error.into()))
+        }
+        Ok(Delivered::Nothing(skip)) => {
+            saved::forget(attempt, &git);
+            Ok(Ending::Nothing(skip))
+        }
+        Err(error) => {
+            let checkpoint =
+                error.leaves_a_commit().then(|| keep(attempt, start, &parcel)).flatten();
+            Err(Stopped { error, checkpoint })
+        }
+    }
+}
+
+/// The commit to be pushed, or nothing when it would change nothing.
+fn build(attempt: &Attempt, git: &Git, landing: &Landing) -> Result<Option<String>, Error> {
+    let resolution = resolution(attempt, landing)?;
+    match (&landing.landed, resolution) {
+        (Some(Landed::Clean { tip, task_paths, .. }), resolution) => {
+            let files = resolution.map(|resolution| resolution.files).unwrap_or_default();
+            Ok(Some(build::repaired(attempt, git, tip, task_paths, &files)?))
+        }
+        (Some(Landed::Conflicts(conflict)), Some(resolution)) => {
+            Ok(build::resolved(attempt, git, conflict, &resolution.files)?)
+        }
+        _ => Err(Error::Resolution {
+            reason: Reason::ConflictsUnresolved,
+            message: "The conflicts were not resolved.".to_owned(),
+        }),
+    }
+}
+
+/// What ConflictResolution handed back; nothing when it had nothing to do.
+fn resolution(attempt: &Attempt, landing: &Landing) -> Result<Option<Resolution>, Error> {
+    let wanted = match &landing.landed {
+        Some(Landed::Clean { moved, .. }) => *moved && !attempt.document.verify.is_empty(),
+        _ => true,
+    };
+    let read = handoff::take_json::<Resolution>(&attempt.dirs.handoff, handoff::RESOLUTION);
+    let resolution = match read {
+        Err(Distrust::Missing(_)) if !wanted => return Ok(None),
+        read => read?,
+    };
+    match resolution.outcome {
+        Outcome::Succeeded => Ok(Some(resolution)),
+        Outcome::Skipped if !wanted => Ok(None),
+        Outcome::Skipped | Outcome::Failed => {
+            let reason = resolution.reason.filter(|reason| !reason.is_success());
+            let reason = reason.unwrap_or(Reason::ConflictsUnresolved);
+            Err(Error::Resolution { reason, message: resolution.message })
+        }
+    }
+}
+
+fn finish(attempt: &Attempt, parcel: Parcel) -> Result<Pushed, GitError> {
+    let diff = attempt.steadfast().git().diff(&parcel.onto, &parcel.tip)?;
+    let branch = attempt.document.branch.clone();
+    Ok(Pushed { branch, commit: parcel.tip, onto: parcel.onto, diff, races: parcel.races })
+}
+
+/// Stores the finished commit on the checkpoint; the ref when that worked.
+fn keep(attempt: &Attempt, start: &Start, parcel: &Parcel) -> Option<String> {
+    let attempt = attempt.steadfast();
+    let work = Work { commit: &parcel.tip, start: &start.start_commit, state: State::Built };
+    let (document, stamp) = (&attempt.document, attempt.stamp());
+    match checkpoint::store(&attempt.git(), &attempt.remote, document, &stamp, &work) {
+        Ok(()) => Some(document.checkpoint_ref.clone()),
+        Err(error) => {
+            let kept: RemoteError = error;
+            attempt.progress.warning(format!("the finished commit could not be stored: {kept}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Rebase: saves the work, then lands it on the newest state of the onto branch.
+//!
+//! What Run left is imported and put on the checkpoint first, whatever became of Run ([`saved`]).
+//! Only then is its outcome looked at, onto fetched again and the change landed. Not here: how a
+//! change is landed ([`crate::land`]) and what a conflict becomes ([`crate::resolve`]).
+
+pub mod saved;
+
+use crd::spec::Conflicts;
+use crd::{Outcome, Reason};
+
+use crate::attempt::Attempt;
+use crate::bundle::{self, Imported};
+use crate::checkpoint::State;
+use crate::clone::ONTO;
+use crate::clone::branches::short;
+use crate::git::{Git, GitError, RemoteError};
+use crate::handoff::{self, Distrust, Extent, RunResult};
+use crate::land::{self, Change, Landed, conflict};
+use crate::plan::{self, Landing, Skip, Start};
+use crate::store::StoreError;
+
+use saved::Saved;
+
+/// What the phase came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebased {
+    /// What was written to `plan/landing.json`.
+    pub landing: Landing,
+    /// Where the work is safe.
+    pub saved: Saved,
+}
+
+/// The phase ends the attempt.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Why.
+    pub error: Error,
+    /// Where the work is safe.
+    pub saved: Saved,
+    /// The conflicted files.
+    pub conflicts: Vec<String>,
+}
+
+/// Why the attempt ends here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Run itself failed; it has saved what there was.
+    #[error("{message}")]
+    Run {
+        /// Run's reason.
+        reason: Reason,
+        /// Run's message.
+        message: String,
+    },
+    /// What Run handed back cannot be used.
+    #[error("what the run container handed back was refused: {0}")]
+    Work(String),
+    /// The onto branch is gone.
+    #[error("the branch {0} is not in the repository any more")]
+    OntoGone(String),
+    /// The conflict is not given to Claude.
+    #[error("{0}")]
+    Unresolved(String),
+    /// Fetching failed.
+    #[error("the repository cannot be fetched again: {0}")]
+    Fetch(#[source] RemoteError),
+    /// Git failed here.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The volumes refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// Its reason from the list.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Run { reason, .. } => *reason,
+            Self::Work(_) => Reason::AgentFailed,
+            Self::OntoGone(_) => Reason::RefNotFound,
+            Self::Unresolved(_) => Reason::ConflictsUnresolved,
+            Self::Fetch(RemoteError::Unauthorized(_) | RemoteError::Forbidden(_)) => {
+                Reason::AuthenticationFailed
+            }
+            Self::Fetch(_) => Reason::CloneFailed,
+            Self::Git(_) | Self::Store(_) => Reason::Lost,
+        }
+    }
+
+    /// Whether the container was told to stop.
+    pub const fn is_interruption(&self) -> bool {
+        matches!(
+            self,
+            Self::Git(GitError::Interrupted) | Self::Fetch(RemoteError::Git(GitError::Interrupted))
+        )
+    }
+}
+
+/// Saves and lands. Writes `plan/landing.json`.
+///
+/// # Errors
+/// [`Stopped`].
+pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Stopped> {
+    let git = attempt.git();
+    let result = handoff::take_json::<RunResult>(&attempt.dirs.handoff, handoff::RESULT);
+    let succeeded = result.as_ref().ok().filter(|result| result.outcome == Outcome::Succeeded);
+    let complete = succeeded.is_some();
+    let taken = take(attempt, &git, start, succeeded);
+    let saved = match &taken {
+        Ok(Some(work)) => {
+            let state = if complete { State::Complete } else { State::Partial };
+            saved::save(attempt, &git, start, work, state)
+        }
+        _ => Saved::default(),
+    };
+    let mut conflicts = Vec::new();
+    let landing = judge(result, taken)
+        .and_then(|work| land(attempt, &git, start, work, &saved, &mut conflicts));
+    let landing = landing.and_then(|landing| {
+        landing.write(&attempt.dirs)?;
+        Ok(landing)
+    });
+    match landing {
+        Ok(landing) => Ok(Rebased { landing, saved }),
+        Err(error) => Err(Stopped { error, saved, conflicts }),
+    }
+}
+
+/// The newest bundle, imported. After a success it must be the final one, or Run says that there
+/// is no work in the end.
+fn take(
+    attempt: &Attempt,
+    git: &Git,
+    start: &Start,
+    succeeded: Option<&RunResult>,
+) -> Result<Option<Imported>, Error> {
+    if succeeded.is_some_and(|result| result.commit.is_none()) {
+        return Ok(None);
+    }
+    let Some((n, note)) = handoff::newest_bundle(&attempt.dirs.handoff) else { return Ok(None) };
+    if succeeded.is_some() && note.extent != Extent::Final {
+        return Err(Error::Work("its last bundle is not final".to_owned()));
+    }
+    match bundle::import(git, &attempt.dirs, n, &start.start_commit) {
+        Ok(work) => Ok(Some(work)),
+        Err(bundle::Refused::Git(error)) => Err(error.into()),
+        Err(refused) => Err(Error::Work(refused.to_string())),
+    }
+}
+
+/// Run's outcome, and its work if it succeeded.
+fn judge(
+    result: Result<RunResult, Distrust>,
+    taken: Result<Option<Imported>, Error>,
+) -> Result<Option<Imported>, Error> {
+    let result = result.map_err(|error| Error::Work(error.to_string()))?;
+    if result.outcome != Outcome::Succeeded {
+        let reason = result.reason.filter(|reason| !reason.is_success());
+        let reason = reason.unwrap_or(Reason::AgentFailed);
+        return Err(Error::Run { reason, message: result.message });
+    }
+    match (taken?, result.commit) {
+        (None, Some(commit)) => {
+            Err(Error::Work(format!("it names the commit {commit} without a bundle")))
+        }
+        (work, _) => Ok(work),
+    }
+}
+
+fn land(
+    attempt: &Attempt,
+    git: &Git,
+    start: &Start,
+    work: Option<Imported>,
+    saved: &Saved,
+    conflicts: &mut Vec<String>,
+) -> Result<Landing, Error> {
+    let checkpoint = saved.checkpoint.clone();
+    let nothing = |onto_commit: String, message: &str| {
+        let skip = Skip { reason: Reason::NothingToPush, message: message.to_owned() };
+        Landing { onto_commit, checkpoint: checkpoint.clone(), skip: Some(skip), landed: None }
+    };
+    let Some(work) = work else {
+        saved::forget(attempt, git);
+        return Ok(nothing(start.onto_commit.clone(), "Claude changed nothing."));
+    };
+    let onto = fetch_onto(attempt, git, start)?;
+    let change = Change { start: &start.start_commit, tip: &work.commit };
+    attempt.progress.phase(format!("lands the change on {} ({onto})", short(&start.onto_ref)));
+    let landed = match land::land(git, change, &onto, &attempt.stamp())? {
+        Landed::Nothing => {
+            saved::forget(attempt, git);
+            let message = format!("All of the change is already on {}.", short(&start.onto_ref));
+            return Ok(Landing { checkpoint: None, ..nothing(onto, &message) });
+        }
+        Landed::Clean(tip) => plan::Landed::Clean {
+            moved: git.tree(&tip)? != git.tree(&work.commit)?,
+            task_paths: conflict::task_paths(git, change)?,
+            tip,
+        },
+        Landed::Hopeless { paths, message } => {
+            *conflicts = paths;
+            return Err(Error::Unresolved(message));
+        }
+        Landed::Conflict(conflict) => {
+            *conflicts = conflict.files.iter().map(|file| file.path.clone()).collect();
+            if attempt.document.rebase.conflicts == Conflicts::Fail {
+                let message = "The change conflicts, and spec.rebase.conflicts is Fail.";
+                return Err(Error::Unresolved(message.to_owned()));
+            }
+            plan::Landed::Conflicts(conflict)
+        }
+    };
+    Ok(Landing { onto_commit: onto, checkpoint, skip: None, landed: Some(landed) })
+}
+
+fn fetch_onto(attempt: &Attempt, git: &Git, start: &Start) -> Result<String, Error> {
+    let fetched = attempt.remote.fetch(git, &[format!("+{}:{ONTO}", start.onto_ref)]);
+    let gone = || Error::OntoGone(short(&start.onto_ref).to_owned());
+    if let Err(error) = fetched {
+        let missing = error.to_string().contains("couldn't find remote ref");
+        return Err(if missing { gone() } else { Error::Fetch(error) });
+    }
+    git.resolve(ONTO, "commit")?.ok_or_else(gone)
+}

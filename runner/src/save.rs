@@ -1,0 +1,159 @@
+//! Save: pushes each new bundle as partial work while Claude runs.
+//!
+//! No phase: it may restart, and its messages decide nothing. It works in a repository of its own
+//! that borrows the trusted one's objects, pushes nothing once `rebase` has stored the work or
+//! `push` has landed it, and never overwrites what it did not push itself. Not here: the complete
+//! work, which is for `rebase` to store.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::attempt::Attempt;
+use crate::checkpoint::{self, State, Work};
+use crate::clone::START;
+use crate::git::{Git, Stop};
+use crate::handoff::{self, Extent};
+use crate::{bundle, store};
+
+/// Time between looks at `handoff`.
+const POLL: Duration = Duration::from_millis(500);
+/// Time before a save that failed is tried again without new work.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest time for one git command that talks to the server.
+const LIMIT: Duration = Duration::from_secs(300);
+/// The last part of the grace period, kept for the push itself.
+const LAST_PUSH: u32 = 15;
+/// Longest time for a git command in that part.
+const LAST_LIMIT: Duration = Duration::from_secs(12);
+/// The file in `saver` with the last known commit of the checkpoint, empty when there was none.
+const LEASE: &str = "lease";
+
+/// Something kept the work from being saved.
+type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+struct Saver {
+    attempt: Attempt,
+    git: Git,
+    /// The last bundle that is on the checkpoint.
+    pushed: u32,
+    /// The bundle whose save failed, and when.
+    failed: Option<(u32, Instant)>,
+}
+
+/// Saves until `terminate` is set, then once more.
+pub fn save(attempt: &Attempt, terminate: &Stop) {
+    let mut saver = match Saver::open(attempt) {
+        Ok(saver) => saver,
+        Err(error) => return attempt.progress.error(format!("nothing can be saved: {error}")),
+    };
+    while !terminate.load(Ordering::SeqCst) {
+        saver.look();
+        std::thread::sleep(POLL);
+    }
+    saver.finish();
+}
+
+impl Saver {
+    fn open(attempt: &Attempt) -> Result<Self, Trouble> {
+        // Saving goes on after SIGTERM.
+        let mut attempt = attempt.steadfast();
+        attempt.remote.limit = Some(LIMIT);
+        let path = attempt.dirs.saver.join("r.git");
+        std::fs::create_dir_all(&path)?;
+        let git = Git::bare(&attempt.dirs, &path, &attempt.stop);
+        git.command("init").args(["--bare", "--quiet", "--template="]).run()?;
+        let objects = attempt.dirs.bare().join("objects");
+        std::fs::write(path.join("objects/info/alternates"), format!("{}\n", objects.display()))?;
+        let saver = Self { attempt, git, pushed: 0, failed: None };
+        // Before any work exists, so that what `rebase` stores later is never taken for a lease.
+        if let Err(error) = saver.lease() {
+            saver.attempt.progress.warning(format!("the checkpoint cannot be looked up: {error}"));
+        }
+        Ok(saver)
+    }
+
+    /// Pushes the newest bundle if it is new and more will follow.
+    fn look(&mut self) {
+        if checkpoint::is_safe(&self.attempt.dirs) {
+            return;
+        }
+        match handoff::newest_bundle(&self.attempt.dirs.handoff) {
+            Some((n, note)) if note.extent == Extent::Partial => self.push(n),
+            // The final one is stored by `rebase`, at once.
+            _ => {}
+        }
+    }
+
+    /// After SIGTERM, which reaches `run` at the same time: waits for its last bundle as long as
+    /// the grace period allows, and pushes the newest.
+    fn finish(&mut self) {
+        let grace = self.attempt.document.settings.grace_period.saturating_sub(LAST_PUSH);
+        let deadline = Instant::now() + Duration::from_secs(grace.into());
+        self.attempt.remote.limit = Some(LAST_LIMIT);
+        self.failed = None;
+        loop {
+            if checkpoint::is_safe(&self.attempt.dirs) {
+                return;
+            }
+            let newest = handoff::newest_bundle(&self.attempt.dirs.handoff);
+            let last = newest.as_ref().is_some_and(|(_, note)| note.extent == Extent::Final);
+            let over = self.attempt.dirs.handoff.join(handoff::RESULT).exists();
+            if last || over || Instant::now() >= deadline {
+                return newest.map(|(n, _)| self.push(n)).unwrap_or_default();
+            }
+            std::thread::sleep(POLL / 5);
+        }
+    }
+
+    fn push(&mut self, n: u32) {
+        let waits = |(failed, at): (u32, Instant)| failed == n && at.elapsed() < PATIENCE;
+        if n <= self.pushed || self.failed.is_some_and(waits) {
+            return;
+        }
+        match self.store(n) {
+            Ok(()) => {
+                self.pushed = n;
+                let name = &self.attempt.document.checkpoint_ref;
+                self.attempt.progress.phase(format!("bundle {n} is on {name}"));
+            }
+            Err(error) => {
+                self.failed = Some((n, Instant::now()));
+                self.attempt.progress.warning(format!("bundle {n} could not be saved: {error}"));
+            }
+        }
+    }
+
+    fn store(&self, n: u32) -> Result<(), Trouble> {
+        let Attempt { dirs, document, remote, .. } = &self.attempt;
+        let start =
+            self.attempt.git().resolve(START, "commit")?.ok_or("there is no start commit")?;
+        let lease = self.lease()?;
+        let work = bundle::import(&self.git, dirs, n, &start)?;
+        let work = Work { commit: &work.commit, start: &start, state: State::Partial };
+        let id = checkpoint::commit(&self.git, document, &self.attempt.stamp(), &work)?;
+        if checkpoint::is_safe(dirs) {
+            return Ok(());
+        }
+        checkpoint::put(&self.git, remote, document, &id, lease.as_deref())?;
+        self.remember(Some(&id))
+    }
+
+    /// The commit that the checkpoint must still name: the last one pushed from here, or the one
+    /// that was there at the first start.
+    fn lease(&self) -> Result<Option<String>, Trouble> {
+        let known = std::fs::read_to_string(self.attempt.dirs.saver.join(LEASE));
+        if let Ok(known) = known {
+            return Ok((!known.is_empty()).then_some(known));
+        }
+        let name = &self.attempt.document.checkpoint_ref;
+        let seen = self.attempt.remote.tip(&self.git, name)?;
+        self.remember(seen.as_deref())?;
+        Ok(seen)
+    }
+
+    fn remember(&self, id: Option<&str>) -> Result<(), Trouble> {
+        let dir: &Path = &self.attempt.dirs.saver;
+        Ok(store::publish(dir, LEASE, id.unwrap_or_default().as_bytes())?)
+    }
+}

@@ -1,0 +1,7 @@
+//! The git phases with real git and a bare repository in a temporary directory as the remote.
+//!
+//! Not here: logins, redirects and http answers, which need a server.
+
+mod cloning;
+mod landing;
+mod scene;
