@@ -31,16 +31,16 @@ fn a_killed_cluster_is_replaced_and_an_ended_one_leaves_nothing() {
 
     own::down(&layout, &progress).unwrap();
     assert_eq!(own::health(&layout), Health::Absent);
-    assert_nothing_is_left(&layout);
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert_nothing_is_left(&layout, &mounts);
 }
 
-fn assert_nothing_is_left(layout: &Layout) {
+fn assert_nothing_is_left(layout: &Layout, mounts: &str) {
     let cluster = layout.cluster();
     let name = cluster.display().to_string();
     assert!(!cluster.exists(), "{name}");
     assert!(!Path::new("/sys/class/net").join(address::BRIDGE).exists(), "the bridge is there");
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    assert!(proc::mounts_below(&mounts, &cluster).is_empty(), "{mounts}");
+    assert!(proc::mounts_below(mounts, &cluster).is_empty(), "{mounts}");
     let left: Vec<_> = proc::command_lines()
         .into_iter()
         .filter(|(_, words)| words.iter().any(|word| word.contains(&name)))

@@ -75,7 +75,7 @@ fn check_go() -> Result<()> {
         go_version(&said).with_context(|| format!("cannot read the version in {said:?}"))?;
     if version < OLDEST_GO {
         bail!(
-            "Go {}.{} is too old to build Kubernetes; install Go 1.25 or newer (on Debian 12: \
+            "Go {}.{} is too old to build Kubernetes; install Go 1.26 or newer (on Debian 12: \
              `apt-get install -t bookworm-backports golang-go`) and put it first in PATH",
             version.0,
             version.1
