@@ -81,7 +81,8 @@ impl Merge {
             }
         }
         while let Some(count) = fields.next().filter(|field| !field.is_empty()) {
-            let count: usize = text(count).parse().ok()?;
+            // Advice for people, such as how to merge submodules by hand, ends the list.
+            let Ok(count) = text(count).parse() else { break };
             let paths = fields.by_ref().take(count).map(<[u8]>::to_vec).collect();
             let kind = text(fields.next()?);
             let words = text(fields.next()?).trim_end().to_owned();
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn conflicted_files_have_sides_and_words() {
         let output = b"abc\x00100644 1a 1\ta\tb\x00100644 2a 2\ta\tb\x00120000 3c 3\tl\x00\x00\
-            2\0a\tb\0l\0CONFLICT (modify/delete)\0CONFLICT (modify/delete): words\n\0";
+            2\0a\tb\0l\0CONFLICT (modify/delete)\0CONFLICT (modify/delete): words\n\0Advice:\n- none\n";
         let merge = Merge::parse(output, true).unwrap();
         let sides = &merge.files[&b"a\tb"[..]];
         assert_eq!(

@@ -156,8 +156,8 @@ fn entry(
     tree: &str,
     file: &ResolvedFile,
 ) -> Result<Vec<u8>, Rejected> {
-    if file.path.contains('\0') {
-        return Err(Rejected::Path(file.path.replace('\0', "?")));
+    if !is_plain(&file.path) {
+        return Err(Rejected::Path(file.path.escape_default().to_string()));
     }
     let mode = match mode(git, tree, &file.path)?.as_deref() {
         Some(mode @ ("100644" | "100755")) => mode.to_owned(),
@@ -173,6 +173,11 @@ fn entry(
     let hash = git.command("hash-object").args(["-w", "--no-filters", "--stdin"]);
     let id = hash.input(content).line()?;
     Ok(format!("{mode} {id}\t{}\0", file.path).into_bytes())
+}
+
+/// Whether every part of the path is a name, so that git asks for this path and no other.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\0')
 }
 
 /// Mode of a path in a tree; nothing when it is not there.

@@ -3,5 +3,8 @@
 //! Not here: logins, redirects and http answers, which need a server.
 
 mod cloning;
+mod handing_back;
 mod landing;
+mod pushing;
+mod saving;
 mod scene;

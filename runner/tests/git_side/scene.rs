@@ -1,6 +1,7 @@
 //! A remote, a Pod's directories, and everybody who works on them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -204,6 +205,14 @@ impl Scene {
     /// The start commit.
     pub fn start(&self) -> String {
         runner::plan::Start::read(&self.attempt.dirs).unwrap().start_commit
+    }
+
+    /// Makes a hook of the remote.
+    pub fn hook(&self, name: &str, script: &str) {
+        let path = self.remote().join("hooks").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Asks the remote.

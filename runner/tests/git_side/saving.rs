@@ -1,0 +1,160 @@
+//! The sidecar that saves partial work.
+
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crd::Outcome;
+use runner::git::Stop;
+use runner::handoff::Extent;
+use runner::{checkpoint, save};
+
+use crate::scene::{CHECKPOINT, Scene};
+
+struct Sidecar {
+    terminate: Stop,
+    thread: JoinHandle<()>,
+}
+
+impl Sidecar {
+    fn start(scene: &Scene) -> Self {
+        let (attempt, terminate) = (scene.attempt.clone(), Stop::default());
+        let told = terminate.clone();
+        Self { terminate, thread: std::thread::spawn(move || save::save(&attempt, &told)) }
+    }
+
+    fn terminate(self) -> Duration {
+        let since = Instant::now();
+        self.terminate.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap();
+        since.elapsed()
+    }
+}
+
+fn cloned() -> Scene {
+    let scene = Scene::new(&[("a", Some("a\n"))]);
+    scene.clone();
+    scene
+}
+
+/// Waits until the checkpoint holds the agent's commit with this subject.
+fn wait_for(scene: &Scene, subject: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while scene.tip(CHECKPOINT).is_none()
+        || scene.ask(&["log", "-1", "--format=%s", &format!("{CHECKPOINT}^")]) != subject
+    {
+        assert!(Instant::now() < deadline, "{subject} never came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Waits until the sidecar has looked up the checkpoint.
+fn wait_for_start(scene: &Scene) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !scene.attempt.dirs.saver.join("lease").exists() {
+        assert!(Instant::now() < deadline, "the sidecar never started");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn each_new_partial_bundle_is_pushed() {
+    let scene = cloned();
+    let sidecar = Sidecar::start(&scene);
+    for n in 1..=3 {
+        let subject = format!("Step {n}");
+        scene.agent_commit(&subject, &[("a", Some(&subject))]);
+        scene.bundle(n, Extent::Partial);
+        wait_for(&scene, &subject);
+    }
+    let stored = scene.ask(&["log", "-1", "--format=%s", CHECKPOINT]);
+    assert_eq!(stored, "Checkpoint of ClaudeTask demo/login: partial work");
+    checkpoint::mark_landed(&scene.attempt.dirs).unwrap();
+    sidecar.terminate();
+}
+
+#[test]
+fn at_the_end_it_waits_for_the_last_bundle() {
+    let scene = cloned();
+    let sidecar = Sidecar::start(&scene);
+    wait_for_start(&scene);
+    scene.agent_commit("First", &[("a", Some("1"))]);
+    scene.bundle(1, Extent::Partial);
+    sidecar.terminate.store(true, Ordering::SeqCst);
+    scene.agent_commit("Last", &[("a", Some("2"))]);
+    scene.bundle(2, Extent::Final);
+    sidecar.terminate();
+    wait_for(&scene, "Last");
+}
+
+#[test]
+fn at_the_end_it_does_not_wait_for_a_run_that_is_over() {
+    for work in [false, true] {
+        let scene = cloned();
+        let sidecar = Sidecar::start(&scene);
+        wait_for_start(&scene);
+        if work {
+            scene.agent_commit("Work", &[("a", Some("1"))]);
+            scene.bundle(1, Extent::Final);
+        }
+        scene.result(Outcome::Succeeded, None);
+        assert!(sidecar.terminate() < Duration::from_secs(20));
+        assert_eq!(scene.tip(CHECKPOINT).is_some(), work);
+    }
+}
+
+#[test]
+fn at_the_end_of_its_patience_it_pushes_what_there_is() {
+    let mut scene = cloned();
+    scene.attempt.document.settings.grace_period = 16;
+    scene.agent_commit("Half", &[("a", Some("1"))]);
+    scene.bundle(1, Extent::Partial);
+    scene.hook("pre-receive", "test -e let-through");
+    let sidecar = Sidecar::start(&scene);
+    wait_for_start(&scene);
+    std::fs::write(scene.remote().join("let-through"), "").unwrap();
+    sidecar.terminate();
+    wait_for(&scene, "Half");
+}
+
+#[test]
+fn what_rebase_stored_is_not_overwritten() {
+    let scene = cloned();
+    let sidecar = Sidecar::start(&scene);
+    wait_for_start(&scene);
+    scene.agent_commit("Work", &[("a", Some("1"))]);
+    scene.hand_back();
+    scene.rebase();
+    let stored = scene.tip(CHECKPOINT);
+    // Even one that has not seen `saved` loses by its lease.
+    std::fs::remove_file(scene.attempt.dirs.repo.join("saved")).unwrap();
+    scene.agent_commit("Late", &[("a", Some("2"))]);
+    scene.bundle(2, Extent::Final);
+    sidecar.terminate();
+    assert_eq!(scene.tip(CHECKPOINT), stored);
+}
+
+#[test]
+fn once_the_task_has_landed_nothing_is_pushed_and_nobody_waits() {
+    let scene = cloned();
+    let sidecar = Sidecar::start(&scene);
+    wait_for_start(&scene);
+    scene.agent_commit("Work", &[("a", Some("1"))]);
+    scene.land();
+    assert!(sidecar.terminate() < Duration::from_secs(20));
+    assert_eq!(scene.tip(CHECKPOINT), None);
+}
+
+#[test]
+fn a_restart_goes_on_where_it_was() {
+    let scene = cloned();
+    for n in 1..=2 {
+        let sidecar = Sidecar::start(&scene);
+        wait_for_start(&scene);
+        let subject = format!("Step {n}");
+        scene.agent_commit(&subject, &[("a", Some(&subject))]);
+        scene.bundle(n, Extent::Final);
+        sidecar.terminate();
+        wait_for(&scene, &subject);
+    }
+}
