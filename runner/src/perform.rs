@@ -137,14 +137,18 @@ fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
 
-/// The texts that say something, each as a sentence with a capital letter and a full stop.
+/// The texts that say something, each as a sentence with a full stop, and with a capital letter
+/// unless it begins with a name such as that of a file.
 fn sentences(texts: &[&str]) -> String {
     let sentence = |text: &str| {
         let text = text.trim();
+        let word = text.split(' ').next().unwrap_or_default();
         let mut chars = text.chars();
         let first = chars.next()?;
+        let plain = word.chars().all(|letter| letter.is_ascii_lowercase());
+        let first = if plain { first.to_ascii_uppercase() } else { first };
         let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
-        Some(format!("{}{}{stop}", first.to_uppercase(), chars.as_str()))
+        Some(format!("{first}{}{stop}", chars.as_str()))
     };
     texts.iter().filter_map(|text| sentence(text)).collect::<Vec<_>>().join(" ")
 }

@@ -33,6 +33,13 @@ use desk::{Desk, Unusable};
 
 /// Runs the phase.
 pub async fn resolve(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended {
+    let start = match Start::read(dirs) {
+        Ok(Start { skip: Some(skip), .. }) => {
+            return Ended::skipped(Phase::ConflictResolution, &skip);
+        }
+        Ok(start) => start,
+        Err(error) => return unable(dirs, progress, &error),
+    };
     let landed = match Landing::read(dirs) {
         Ok(Landing { skip: Some(skip), .. }) => {
             return Ended::skipped(Phase::ConflictResolution, &skip);
@@ -50,10 +57,9 @@ pub async fn resolve(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended
     let prepared = sweep::adopt_orphans()
         .map_err(std::io::Error::from)
         .and_then(|()| Stop::for_task(&config.document));
-    let (stop, start) = match (prepared, Start::read(dirs)) {
-        (Ok(stop), Ok(start)) => (stop, start),
-        (Err(error), _) => return unable(dirs, progress, &error),
-        (_, Err(error)) => return unable(dirs, progress, &error),
+    let stop = match prepared {
+        Ok(stop) => stop,
+        Err(error) => return unable(dirs, progress, &error),
     };
     let mut resolve = Resolve::new(config, dirs, progress, stop, &landed, &start);
     let ending = resolve.work().await;
