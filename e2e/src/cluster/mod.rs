@@ -100,6 +100,8 @@ impl Cluster {
         if !prebuilt {
             build_programs(&self.layout, progress)?;
         }
+        // Two programs that build, import and remove images at once take them from each other.
+        let _alone = lock::ChangeLock::take(&self.layout, progress)?;
         let claude = claude::fetch(&self.layout, progress)?;
         if matches!(self.place, Place::Own(_)) {
             build::ensure_base(&self.layout, progress)?;
