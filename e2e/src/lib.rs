@@ -1,5 +1,6 @@
 //! Real parts for end-to-end runs.
 pub mod cluster;
+pub mod demo;
 pub mod git_server;
 pub mod http;
 pub mod install;

@@ -67,12 +67,18 @@ pub fn write_kubeconfig(text: &str) -> Result<()> {
     let directory = copy.parent().context("a file without a directory")?;
     fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     write_private(&copy, text)?;
+    hand_over(&[directory, &copy])
+}
+
+/// Makes files in the checkout those of the checkout's owner, when root wrote them.
+pub fn hand_over(paths: &[&Path]) -> Result<()> {
     let owner = fs::metadata(checkout()).context("look at the checkout")?;
-    if owner.uid() != Uid::effective().as_raw() {
-        for path in [directory, &copy] {
-            chown(path, Some(owner.uid()), Some(owner.gid()))
-                .with_context(|| format!("give {} to the checkout's owner", path.display()))?;
-        }
+    if owner.uid() == Uid::effective().as_raw() {
+        return Ok(());
+    }
+    for path in paths {
+        chown(path, Some(owner.uid()), Some(owner.gid()))
+            .with_context(|| format!("give {} to the checkout's owner", path.display()))?;
     }
     Ok(())
 }
