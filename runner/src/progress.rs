@@ -47,7 +47,7 @@ pub enum Kind {
 pub struct Note {
     /// What the line is about.
     pub kind: Kind,
-    /// Number of the model's answer in this Claude process, from 1.
+    /// Number of the model's answer in this container, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
     /// Name of the tool.

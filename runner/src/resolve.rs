@@ -40,6 +40,9 @@ pub async fn resolve(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended
         Ok(start) => start,
         Err(error) => return unable(dirs, progress, &error),
     };
+    // First of all: the first process of a container ignores a SIGTERM that it does not expect.
+    let prepared = Stop::for_task(&config.document)
+        .and_then(|stop| Ok(sweep::adopt_orphans().map(|()| stop)?));
     let landed = match Landing::read(dirs) {
         Ok(Landing { skip: Some(skip), .. }) => {
             return Ended::skipped(Phase::ConflictResolution, &skip);
@@ -54,9 +57,6 @@ pub async fn resolve(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended
     }) else {
         return idle(dirs, progress);
     };
-    let prepared = sweep::adopt_orphans()
-        .map_err(std::io::Error::from)
-        .and_then(|()| Stop::for_task(&config.document));
     let stop = match prepared {
         Ok(stop) => stop,
         Err(error) => return unable(dirs, progress, &error),

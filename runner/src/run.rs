@@ -32,17 +32,14 @@ const SUMMARY_LIMIT: usize = 300;
 
 /// Runs the phase.
 pub async fn run(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended {
-    let start = match Start::read(dirs) {
-        Ok(Start { skip: Some(skip), .. }) => return Ended::skipped(Phase::Run, &skip),
-        Ok(start) => start,
-        Err(error) => return unable(dirs, progress, &error),
-    };
-    let prepared = sweep::adopt_orphans()
-        .map_err(std::io::Error::from)
-        .and_then(|()| Stop::for_task(&config.document));
-    let stop = match prepared {
-        Ok(stop) => stop,
-        Err(error) => return unable(dirs, progress, &error),
+    // First of all: the first process of a container ignores a SIGTERM that it does not expect.
+    let prepared = Stop::for_task(&config.document)
+        .and_then(|stop| Ok(sweep::adopt_orphans().map(|()| stop)?));
+    let (stop, start) = match (prepared, Start::read(dirs)) {
+        (_, Ok(Start { skip: Some(skip), .. })) => return Ended::skipped(Phase::Run, &skip),
+        (Ok(stop), Ok(start)) => (stop, start),
+        (Err(error), _) => return unable(dirs, progress, &error),
+        (_, Err(error)) => return unable(dirs, progress, &error),
     };
     let mut run = Run::new(config, dirs, progress, stop, &start);
     let verdict = run.work().await;

@@ -20,7 +20,7 @@ use crate::claude::sweep::sweep;
 use crate::claude::verdict::Stopped;
 use crate::dirs::Dirs;
 use crate::lines::Lines;
-use crate::progress::{Kind, Note, Progress};
+use crate::progress::{Kind, Note, Progress, cut};
 use crate::prompt::OUTPUT_LIMIT;
 
 /// Lines of one command that reach the log.
@@ -63,7 +63,7 @@ pub enum Checked {
 
 /// The command that failed; shown as a sentence.
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
-#[error("`{command}` {how}")]
+#[error("`{}` {how}", cut(command, 200))]
 pub struct FailedCheck {
     /// The command.
     pub command: String,
@@ -108,8 +108,9 @@ impl<'a> Verify<'a> {
                 End::TooLong(output) => (format!("did not end within {} s", self.limit), output),
                 End::Stopped(stopped) => return Ok(Checked::Stopped(stopped)),
             };
-            self.progress.warning(format!("The check `{command}` {how}"));
-            return Ok(Checked::Failed(FailedCheck { command: command.clone(), how, output }));
+            let check = FailedCheck { command: command.clone(), how, output };
+            self.progress.warning(format!("The check {check}"));
+            return Ok(Checked::Failed(check));
         }
         Ok(Checked::Passed)
     }

@@ -16,11 +16,11 @@ use tokio::sync::Mutex;
 use super::command::{ModelAccess, Session, Start};
 use super::session;
 use super::stop::Stop;
-use super::supervise::{Ended, Watch, supervise};
+use super::supervise::{Ended, INTERRUPT_GRACE, Watch, supervise};
 use super::verdict::{Verdict, is_unusable_session, judge};
 use crate::config::Config;
 use crate::dirs::Dirs;
-use crate::progress::{Progress, cut};
+use crate::progress::{Note, Progress, cut};
 use crate::prompt;
 
 /// Where the image has the CLI.
@@ -152,10 +152,15 @@ impl<'a> Agent<'a> {
         let watch = Watch {
             idle_limit: document.settings.idle_limit,
             exit_limit: document.settings.exit_limit,
+            grace: INTERRUPT_GRACE,
             stop: self.stop.clone(),
         };
-        let ended =
-            supervise(&line, prompt, watch, &self.busy, |note| self.progress.note(note)).await?;
+        // Turns are counted through all processes of the container.
+        let (before, progress) = (self.spent.turns, self.progress);
+        let tell = |note: Note| {
+            progress.note(Note { turn: note.turn.map(|turn| turn + before), ..note });
+        };
+        let ended = supervise(&line, prompt, watch, &self.busy, tell).await?;
         self.keep(&home);
         Ok(ended)
     }

@@ -26,7 +26,7 @@ use crate::lines::Lines;
 use crate::progress::Note;
 
 /// Time between SIGINT, after which the CLI still prints what the run cost, and SIGKILL.
-const INTERRUPT_GRACE: Duration = Duration::from_secs(10);
+pub const INTERRUPT_GRACE: Duration = Duration::from_secs(10);
 /// Time for the rest of the output once the process and everything below it is gone.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// Longest line that is kept.
@@ -41,6 +41,8 @@ pub struct Watch {
     pub idle_limit: u32,
     /// Seconds between its result and its exit.
     pub exit_limit: u32,
+    /// Time between SIGINT and SIGKILL, [`INTERRUPT_GRACE`].
+    pub grace: Duration,
     /// When the runner itself must stop.
     pub stop: Stop,
 }
@@ -132,7 +134,7 @@ impl Guard {
     async fn due(&mut self) -> Signal {
         if self.stopped.is_some() {
             sleep_until(self.alarm).await;
-            self.alarm = Instant::now() + INTERRUPT_GRACE;
+            self.alarm = Instant::now() + self.watch.grace;
             return Signal::SIGKILL;
         }
         let why = tokio::select! {
@@ -146,7 +148,7 @@ impl Guard {
             }
         };
         self.stopped = Some(why);
-        self.alarm = Instant::now() + INTERRUPT_GRACE;
+        self.alarm = Instant::now() + self.watch.grace;
         Signal::SIGINT
     }
 }

@@ -85,7 +85,8 @@ impl Desk<'_> {
         let paths: BTreeSet<&str> = changed.chain(conflicted).collect();
         for path in paths {
             if let Some(line) = self.marker(tree, path) {
-                complaints.push(format!("{path} still has a conflict marker: `{line}`."));
+                complaints
+                    .push(format!("The resolution leaves a conflict marker in {path}: `{line}`."));
             }
         }
         Ok(complaints)
@@ -135,12 +136,14 @@ impl Desk<'_> {
         let path = &change.path;
         if self.scope == Scope::TaskFiles && !scope.contains(path.as_str()) {
             return Some(format!(
-                "{path} was changed, but is neither in conflict nor part of the task's change; put it back as it was."
+                "The resolution changes {path}, which is neither in conflict nor part of the task's change; it must be as it was."
             ));
         }
         let is_regular = |(mode, _): &(String, String)| REGULAR.contains(&mode.as_str());
         match &change.now {
-            Some(now) if !is_regular(now) => Some(format!("{path} is no regular file.")),
+            Some(now) if !is_regular(now) => {
+                Some(format!("The resolution makes {path} something else than a regular file."))
+            }
             _ => None,
         }
     }
