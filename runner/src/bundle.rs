@@ -89,7 +89,7 @@ fn unpack(git: &Git, name: &str, pack: File, tip: &str, start: &str) -> Result<(
 fn digest(file: &mut File) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     std::io::copy(file, &mut hash)?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// What stands before the pack.

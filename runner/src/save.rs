@@ -19,9 +19,9 @@ use crate::{bundle, store};
 /// Time between looks at `handoff`.
 const POLL: Duration = Duration::from_millis(500);
 /// Time before a save that failed is tried again without new work.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest time for one git command that talks to the server.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 /// The last part of the grace period, kept for the push itself.
 const LAST_PUSH: u32 = 15;
 /// Longest time for a git command in that part.

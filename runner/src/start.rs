@@ -112,9 +112,9 @@ fn say(ended: &Ended, progress: &Progress) {
     let reason = report.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let text = format!("{:?}{reason}: {}", report.outcome, report.message);
     if report.outcome == Outcome::Failed {
-        progress.error(text)
+        progress.error(text);
     } else {
-        progress.phase(text)
+        progress.phase(text);
     }
     if let Err(error) = fs::write(names::TERMINATION_LOG, report.encode()) {
         progress.warning(format!("{}: {error}", names::TERMINATION_LOG));

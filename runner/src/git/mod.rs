@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod commit;
+pub mod environment;
 pub mod history;
 pub mod merge;
 pub mod refs;

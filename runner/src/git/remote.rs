@@ -106,8 +106,7 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn rehearse(&self, git: &Git, change: &Move<'_>) -> Result<(), RemoteError> {
-        self.ask(self.push_command(git, change).arg("--dry-run").args(self.refspec(change)))
-            .map(drop)
+        self.ask(push_command(git, change).arg("--dry-run").args(self.refspec(change))).map(drop)
     }
 
     /// Pushes. Whether the ref moved is for [`Remote::tip`] to say, whatever this returns: servers
@@ -116,18 +115,7 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn push(&self, git: &Git, change: &Move<'_>) -> Result<(), RemoteError> {
-        self.ask(self.push_command(git, change).args(self.refspec(change))).map(drop)
-    }
-
-    fn push_command(&self, git: &Git, change: &Move<'_>) -> GitCommand {
-        let lease = change.lease.unwrap_or_default();
-        let options = change.options.iter().map(|option| format!("--push-option={option}"));
-        git.command("push")
-            .args(["--quiet", "--porcelain", "--no-verify", "--no-follow-tags"])
-            .arg("--recurse-submodules=no")
-            // Never a bare force: a colleague's commit on the branch would be lost.
-            .arg(format!("--force-with-lease={}:{lease}", change.to))
-            .args(options)
+        self.ask(push_command(git, change).args(self.refspec(change))).map(drop)
     }
 
     fn refspec(&self, change: &Move<'_>) -> [String; 3] {
@@ -155,6 +143,18 @@ impl Remote {
         let said = String::from_utf8_lossy(&output.stdout);
         Err(refusal(&said, &output.stderr))
     }
+}
+
+/// A push without its refspec.
+fn push_command(git: &Git, change: &Move<'_>) -> GitCommand {
+    let lease = change.lease.unwrap_or_default();
+    let options = change.options.iter().map(|option| format!("--push-option={option}"));
+    git.command("push")
+        .args(["--quiet", "--porcelain", "--no-verify", "--no-follow-tags"])
+        .arg("--recurse-submodules=no")
+        // Never a bare force: a colleague's commit on the branch would be lost.
+        .arg(format!("--force-with-lease={}:{lease}", change.to))
+        .args(options)
 }
 
 /// What git's words about a failed request mean (git 2.39 to 2.47, `LC_ALL=C`).

@@ -7,6 +7,7 @@
 pub mod build;
 pub mod deliver;
 pub mod markers;
+pub mod tree;
 
 use crd::status::Diff;
 use crd::{Outcome, Reason};

@@ -102,7 +102,7 @@ impl Error {
 ///
 /// # Errors
 /// [`Stopped`].
-pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Stopped> {
+pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>> {
     let git = attempt.git();
     let result = handoff::take_json::<RunResult>(&attempt.dirs.handoff, handoff::RESULT);
     let succeeded = result.as_ref().ok().filter(|result| result.outcome == Outcome::Succeeded);
@@ -124,7 +124,7 @@ pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Stopped> {
     });
     match landing {
         Ok(landing) => Ok(Rebased { landing, saved }),
-        Err(error) => Err(Stopped { error, saved, conflicts }),
+        Err(error) => Err(Box::new(Stopped { error, saved, conflicts })),
     }
 }
 
