@@ -8,37 +8,41 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cluster::Cluster;
 use crate::cluster::command::capture;
-use crate::cluster::layout::checkout;
+use crate::cluster::layout::{built_programs, checkout};
+use crate::cluster::{Cluster, version};
 use crate::parts;
 
 /// Namespace of the operator.
 pub const SYSTEM: &str = "claudetask-system";
 /// Name of the Helm release, and so of the operator's Deployment.
 pub const RELEASE: &str = "claude-task";
+/// Annotation of Pods with the build that they run: a new build's image has the same name.
+const BUILD: &str = "claudetask.dev/build";
+/// The test parts' programs, one in each Deployment of that name.
+const PARTS: [&str; 2] = [parts::GIT_SERVER, parts::MODEL_SERVER];
+
 /// Installs git server and Messages API, or brings them up to date, and waits until they are ready.
+/// Those that run the newest build already go on with all that they hold.
 pub fn test_parts(cluster: &Cluster) -> Result<()> {
-    let manifest = parts::MANIFEST.replace(parts::IMAGE, &cluster.image("e2e"));
+    let mut manifest = parts::MANIFEST.replace(parts::IMAGE, &cluster.image("e2e"));
+    if let Some(build) = build_of(&PARTS)? {
+        manifest = manifest.replace(&format!("{BUILD}: unknown"), &format!("{BUILD}: \"{build}\""));
+    }
     apply(cluster.kubectl(), &manifest)?;
-    for deployment in [parts::GIT_SERVER, parts::MODEL_SERVER] {
+    each_part(cluster, &["rollout", "status", "--timeout=120s"])
+}
+
+/// Starts the test parts anew, so that they have forgotten everything.
+pub fn restart_test_parts(cluster: &Cluster) -> Result<()> {
+    each_part(cluster, &["rollout", "restart"])?;
+    each_part(cluster, &["rollout", "status", "--timeout=120s"])
+}
+
+fn each_part(cluster: &Cluster, command: &[&str]) -> Result<()> {
+    for deployment in PARTS {
         let name = format!("deployment/{deployment}");
-        // A new build has the same image name, so the Pods are made anew.
-        capture(cluster.kubectl().args([
-            "rollout",
-            "restart",
-            "--namespace",
-            parts::NAMESPACE,
-            &name,
-        ]))?;
-        capture(cluster.kubectl().args([
-            "rollout",
-            "status",
-            "--timeout=120s",
-            "--namespace",
-            parts::NAMESPACE,
-            &name,
-        ]))?;
+        capture(cluster.kubectl().args(command).args(["--namespace", parts::NAMESPACE, &name]))?;
     }
     Ok(())
 }
@@ -54,17 +58,26 @@ pub fn operator(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
         let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "latest"));
         helm.args(["--set", &format!("{key}.repository={repository},{key}.tag={tag}")]);
     }
+    if let Some(build) = build_of(&["operator"])? {
+        let key = BUILD.replace('.', "\\.");
+        helm.args(["--set-string", &format!("podAnnotations.{key}={build}")]);
+    }
     for (name, value) in values {
         helm.args(["--set", &format!("{name}={value}")]);
     }
     capture(&mut helm).map(drop)
 }
 
-/// Starts the operator's Pods anew, so that an image of the same name is taken up.
-pub fn restart_operator(cluster: &Cluster) -> Result<()> {
-    let name = format!("deployment/{RELEASE}");
-    capture(cluster.kubectl().args(["rollout", "restart", "--namespace", SYSTEM, &name]))?;
-    operator_ready(cluster)
+/// What tells one build of these programs from another; none when they are not built here.
+fn build_of(programs: &[&str]) -> Result<Option<String>> {
+    let directory = built_programs()?;
+    let files: Vec<_> = programs.iter().map(|name| directory.join(name)).collect();
+    if !files.iter().all(|file| file.exists()) {
+        return Ok(None);
+    }
+    let sums = capture(Command::new("sha256sum").args(files))?;
+    let sums = sums.lines().filter_map(|line| line.split(' ').next());
+    Ok(Some(version::key(sums)))
 }
 
 /// Waits until the operator is ready.
@@ -90,4 +103,19 @@ pub fn apply(mut kubectl: Command, manifest: &str) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "kubectl apply: {}", said.trim());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_has_a_place_for_the_build_in_each_deployment() {
+        assert_eq!(parts::MANIFEST.matches(&format!("{BUILD}: unknown")).count(), PARTS.len());
+    }
+
+    #[test]
+    fn a_program_that_is_not_built_here_has_no_build() {
+        assert_eq!(build_of(&["no-such-program"]).unwrap(), None);
+    }
 }

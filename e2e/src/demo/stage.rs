@@ -102,13 +102,7 @@ async fn install_all(cluster: &Arc<Cluster>, progress: &Progress, stop: &Stop) -
     stop.or(move || say.step(parts, "", || install::test_parts(&on))).await?;
     let (on, say) = (Arc::clone(cluster), progress.clone());
     let operator = "Install the operator with Helm";
-    stop.or(move || {
-        say.step(operator, "", || {
-            install::operator(&on, SETTINGS)?;
-            install::restart_operator(&on)
-        })
-    })
-    .await
+    stop.or(move || say.step(operator, "", || install::operator(&on, SETTINGS))).await
 }
 
 async fn secrets(client: &Client, model: &Model, progress: &Progress) -> Result<()> {
