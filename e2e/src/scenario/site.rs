@@ -26,7 +26,7 @@ pub const MODEL_SECRET: &str = "model";
 /// Settings of the operator that make scenarios quick: values of the chart.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("tasks.allowPlainHttp", "true"),
-    ("tasks.startupDeadline", "20s"),
+    ("tasks.startupDeadline", "40s"),
     ("tasks.gracePeriod", "30s"),
     ("tasks.saveInterval", "2s"),
     ("tasks.idleLimit", "20s"),
