@@ -118,8 +118,8 @@ fn a_failed_clone_is_the_verdict_at_once() {
         (ConditionStatus::False, "RefNotFound".into(), "no branch `x`".into())
     );
     let status = written(&decision).unwrap();
-    let states: Vec<_> = status.phases.iter().map(|phase| phase.state).collect();
-    assert_eq!(states[..2], [PhaseState::Failed, PhaseState::Skipped]);
+    let reached: Vec<_> = status.phases.iter().map(|phase| phase.state).collect();
+    assert_eq!(reached[..2], [PhaseState::Failed, PhaseState::Skipped]);
     assert_eq!(status.condition(STALLED).unwrap().status, ConditionStatus::True);
 }
 
@@ -153,8 +153,8 @@ fn what_was_known_of_a_pod_outlives_it() {
     let task = task_with(written(&known).unwrap().clone());
     let decision = decide(&task, &Observed::default(), &settings(), at(20));
     let status = written(&decision).unwrap();
-    let states: Vec<_> = status.phases.iter().map(|phase| phase.state).collect();
-    assert_eq!(states[..3], [PhaseState::Succeeded, PhaseState::Failed, PhaseState::Skipped]);
+    let reached: Vec<_> = status.phases.iter().map(|phase| phase.state).collect();
+    assert_eq!(reached[..3], [PhaseState::Succeeded, PhaseState::Failed, PhaseState::Skipped]);
     assert_eq!(status.phases[1].reason, Some(Reason::Lost));
     assert_eq!(status.started_at, Some(at(1)));
     assert!(status.pod_name.is_some());

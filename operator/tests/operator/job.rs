@@ -150,12 +150,11 @@ fn the_operators_model_address_is_for_tasks_without_a_secret() {
         Settings::parse_from(["operator", "--runner-image=r", "--model-base-url=http://gateway"]);
     let address = |task: &ClaudeTask| {
         let pod = pod(build(task, 1, &settings, at(0)).unwrap());
-        let found = containers(&pod)
+        containers(&pod)
             .into_iter()
             .flat_map(|container| container.env.iter().flatten())
             .filter(|variable| variable.name == "ANTHROPIC_BASE_URL")
-            .count();
-        found
+            .count()
     };
     let mut without = task();
     without.spec.claude.credentials_secret = None;

@@ -2,7 +2,10 @@
 //!
 //! Not here: scenarios on a real cluster (e2e).
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod apiserver;
+mod chart;
 mod convergence;
 mod decide;
 mod fake;

@@ -2,7 +2,7 @@
 //!
 //! Time zero is the creation of all of them; `at(n)` is n seconds later.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use clap::Parser;
 use crd::fold::Ending;
@@ -21,8 +21,12 @@ pub fn at(seconds: i64) -> Timestamp {
     zero + SignedDuration::from_secs(seconds)
 }
 
+/// The defaults; parsed once, which is slower than a decision.
 pub fn settings() -> Settings {
-    Settings::parse_from(["operator", "--runner-image=localhost/claudetask/runner:dev"])
+    static DEFAULTS: LazyLock<Settings> = LazyLock::new(|| {
+        Settings::parse_from(["operator", "--runner-image=localhost/claudetask/runner:dev"])
+    });
+    DEFAULTS.clone()
 }
 
 pub fn task_json() -> Value {
@@ -119,7 +123,7 @@ impl Pod {
     }
 
     /// With a state of one container.
-    pub fn state(mut self, container: &str, state: Value) -> Self {
+    pub fn state(mut self, container: &str, state: &Value) -> Self {
         let list = if container == "push" { "containerStatuses" } else { "initContainerStatuses" };
         let list = self.0["status"][list].as_array_mut().unwrap();
         list.retain(|other| other["name"] != container);
@@ -128,11 +132,11 @@ impl Pod {
     }
 
     pub fn running(self, container: &str, since: i64) -> Self {
-        self.state(container, json!({"running": {"startedAt": at(since)}}))
+        self.state(container, &json!({"running": {"startedAt": at(since)}}))
     }
 
     pub fn waiting(self, container: &str, reason: &str, message: &str) -> Self {
-        self.state(container, json!({"waiting": {"reason": reason, "message": message}}))
+        self.state(container, &json!({"waiting": {"reason": reason, "message": message}}))
     }
 
     /// Ended with this exit code, reason and message.
@@ -147,7 +151,7 @@ impl Pod {
         let (from, to) = (at(times.0), at(times.1));
         self.state(
             container,
-            json!({"terminated": {"exitCode": exit, "reason": reason, "message": said,
+            &json!({"terminated": {"exitCode": exit, "reason": reason, "message": said,
                 "startedAt": from, "finishedAt": to}}),
         )
     }
