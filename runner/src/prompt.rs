@@ -3,8 +3,6 @@
 //! A prompt always begins with a fixed line of ours: one that began with a slash would be run as a
 //! command of the CLI and never reach the model. Not here: how it is handed over.
 
-use crd::spec::Author;
-
 use crate::plan::{Conflict, ConflictFile};
 use crate::progress::cut;
 
@@ -31,9 +29,7 @@ pub fn system(verify: &[String]) -> String {
     );
     if !verify.is_empty() {
         text.push_str("When you are done these commands are run and must succeed:\n");
-        for command in verify {
-            text.push_str(&format!("    {command}\n"));
-        }
+        text.push_str(&lines("    ", verify));
     }
     text.push_str("End with one or two sentences that say what you changed.\n");
     text
@@ -103,8 +99,8 @@ pub fn resolve(merge: &Merge<'_>) -> String {
     for file in &conflict.files {
         text.push_str(&conflicted(file));
     }
-    commits(&mut text, &format!("Commits on {onto} that touched them"), merge.our_commits);
-    commits(&mut text, "Your commits that touched them", merge.their_commits);
+    text += &commits(&format!("Commits on {onto} that touched them"), merge.our_commits);
+    text += &commits("Your commits that touched them", merge.their_commits);
     text.push_str(
         "\nResolve every conflicted file so that both intentions survive: keep what the others \
          did, and apply what the task asked for on top of it. Edit the files, remove all markers, \
@@ -127,7 +123,7 @@ pub fn with_task(question: &str, task: &str) -> String {
 
 /// After a round that is not acceptable yet.
 pub fn again(complaints: &[String]) -> String {
-    let list: String = complaints.iter().map(|complaint| format!("- {complaint}\n")).collect();
+    let list = lines("- ", complaints);
     format!("The resolution cannot be accepted yet:\n\n{list}\nCorrect exactly this.\n")
 }
 
@@ -138,14 +134,17 @@ fn conflicted(file: &ConflictFile) -> String {
     };
     let sides = [side("base", &file.base), side("ours", &file.ours), side("theirs", &file.theirs)]
         .join(", ");
-    let notes: String = file.notes.iter().map(|note| format!("    {note}\n")).collect();
-    format!("- {} ({sides})\n{notes}", file.path)
+    format!("- {} ({sides})\n{}", file.path, lines("    ", &file.notes))
 }
 
-fn commits(text: &mut String, title: &str, lines: &str) {
-    if !lines.trim().is_empty() {
-        text.push_str(&format!("\n{title}:\n{}\n", cut(lines.trim_end(), 8 << 10)));
-    }
+fn commits(title: &str, log: &str) -> String {
+    let log = cut(log.trim_end(), 8 << 10);
+    if log.is_empty() { log } else { format!("\n{title}:\n{log}\n") }
+}
+
+/// Each item on a line of its own.
+fn lines(before: &str, items: &[String]) -> String {
+    items.iter().flat_map(|item| [before, item, "\n"]).collect()
 }
 
 /// A foreign text between fences that it does not contain.
@@ -164,11 +163,6 @@ pub fn commit_message(task: &str, prompt: &str) -> String {
     let subject = if subject.is_empty() { task } else { subject };
     let whole = cut(subject, 72);
     if whole == subject { format!("{subject}\n") } else { format!("{whole}\n\n{subject}\n") }
-}
-
-/// `Name <mail>`, for git's `--author`.
-pub fn identity(author: &Author) -> String {
-    format!("{} <{}>", author.name, author.email)
 }
 
 #[cfg(test)]
@@ -196,9 +190,8 @@ mod tests {
         assert_eq!(fenced("x\n\n"), "```\nx\n```");
     }
 
-    #[test]
-    fn a_conflict_says_what_is_base_ours_and_theirs() {
-        let conflict = Conflict {
+    fn conflict() -> Conflict {
+        Conflict {
             tree: "t".repeat(40),
             ours: "o".repeat(40),
             theirs: "h".repeat(40),
@@ -213,7 +206,12 @@ mod tests {
             task_paths: vec!["src/a.rs".into()],
             message: String::new(),
             author: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_conflict_says_what_is_base_ours_and_theirs() {
+        let conflict = conflict();
         let merge = Merge {
             conflict: &conflict,
             onto: "main",

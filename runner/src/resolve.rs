@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crd::status::Usage;
 use crd::{Outcome, Phase, Reason, Report, Usd};
+use tokio::task::block_in_place;
 
 use crate::claude::agent::Agent;
 use crate::claude::command::Session;
@@ -127,7 +128,7 @@ impl<'a> Resolve<'a> {
     /// The tree to hand back. A complaint about the resolution costs a round, a failed check or a
     /// complaint after one costs a repair.
     async fn work(&mut self) -> Result<String, Ending> {
-        tokio::task::block_in_place(|| self.desk.lay_out()).map_err(unusable)?;
+        block_in_place(|| self.desk.lay_out())?;
         let mut rounds = self.config.document.rebase.max_rounds;
         let mut repairs = REPAIRS;
         let mut is_resolved = matches!(self.desk.landed, Landed::Clean { .. });
@@ -136,9 +137,8 @@ impl<'a> Resolve<'a> {
             self.first_round().await?;
         }
         loop {
-            let tree = tokio::task::block_in_place(|| self.desk.tree()).map_err(unusable)?;
-            let complaints =
-                tokio::task::block_in_place(|| self.desk.complaints(&tree)).map_err(unusable)?;
+            let tree = block_in_place(|| self.desk.tree())?;
+            let complaints = block_in_place(|| self.desk.complaints(&tree))?;
             let (left, prompt, failure) = if let Some(first) = complaints.first() {
                 let left = if is_resolved { &mut repairs } else { &mut rounds };
                 let failure = Failure::new(Reason::ResolutionRejected, first.as_str());
@@ -162,7 +162,7 @@ impl<'a> Resolve<'a> {
     /// The first turn on a conflict.
     async fn first_round(&mut self) -> Result<(), Ending> {
         self.rounds = 1;
-        let prompt = tokio::task::block_in_place(|| self.ask.conflict(&self.desk.shadow));
+        let prompt = block_in_place(|| self.ask.conflict(&self.desk.shadow));
         self.progress.phase(format!("Claude resolves, session {}", self.agent.session_id()));
         self.turn(&prompt).await
     }
@@ -199,15 +199,14 @@ impl<'a> Resolve<'a> {
         let busy = Arc::clone(&self.agent.busy);
         let (document, stop) = (&self.config.document, self.stop.clone());
         let verify = Verify::new(document, self.dirs, self.progress, stop, busy);
-        match verify.run().await.map_err(|error| unusable(Unusable::Check(error)))? {
+        match verify.run().await.map_err(Unusable::Check)? {
             Checked::Passed => Ok(None),
             Checked::Stopped(stopped) => Err(match stopped.into() {
                 Verdict::Failed(failure) => Ending::Failed(failure),
                 _ => Ending::Interrupted,
             }),
             Checked::Failed(check) => {
-                tokio::task::block_in_place(|| self.desk.shadow.restore(tree))
-                    .map_err(|error| unusable(error.into()))?;
+                block_in_place(|| self.desk.shadow.restore(tree)).map_err(Unusable::from)?;
                 let output = self.scrub.text(&check.output);
                 Ok(Some((self.ask.repair(&check, &output), check.to_string())))
             }
@@ -215,9 +214,7 @@ impl<'a> Resolve<'a> {
     }
 
     fn conclude(self, ending: Result<String, Ending>) -> Ended {
-        let handed = ending.and_then(|tree| {
-            tokio::task::block_in_place(|| self.desk.hand_back(&tree)).map_err(unusable)
-        });
+        let handed = ending.and_then(|tree| Ok(block_in_place(|| self.desk.hand_back(&tree))?));
         let usage = Some(self.agent.spent()).filter(|usage| *usage != Usage::default());
         let said = match handed {
             Ok(files) => Resolution { files, ..empty(Outcome::Succeeded) },
@@ -248,9 +245,11 @@ fn earlier(dirs: &Dirs) -> (Session, Usd) {
     (session, run.usage.unwrap_or_default().cost_usd)
 }
 
-fn unusable(error: Unusable) -> Ending {
-    let message = format!("The conflict could not be given to Claude: {error}");
-    Ending::Failed(Failure::new(Reason::AgentFailed, message))
+impl From<Unusable> for Ending {
+    fn from(error: Unusable) -> Self {
+        let message = format!("The conflict could not be given to Claude: {error}");
+        Self::Failed(Failure::new(Reason::AgentFailed, message))
+    }
 }
 
 fn empty(outcome: Outcome) -> Resolution {

@@ -200,6 +200,9 @@ impl<'a> Run<'a> {
                 Ok((work.save_final(&snapshot)?, snapshot.head.is_some()))
             })
             .await;
+        if let Err(error) = &saved {
+            self.progress.warning(format!("The work was not handed over: {error}"));
+        }
         let (outcome, commit) = settle(verdict, saved);
         let usage = self.agent.spent();
         let outcome = match outcome {
@@ -234,17 +237,15 @@ fn settle(
         Verdict::Failed(failure) => Some(Err(failure)),
         Verdict::Done(words) => Some(Ok(words)),
     };
+    let done = matches!(verdict, Some(Ok(_)));
     let damaged = |why: String| Some(Err(Failure::new(Reason::AgentFailed, why)));
     match saved {
-        Ok((commit, true)) => (verdict, commit),
-        Ok((commit, false)) if matches!(verdict, Some(Ok(_))) => {
+        Ok((commit, false)) if done => {
             let why = "Claude damaged or removed the repository's .git directory; the files that are left were saved as one commit.";
             (damaged(why.to_owned()), commit)
         }
-        Ok((commit, false)) => (verdict, commit),
-        Err(error) if matches!(verdict, Some(Ok(_))) => {
-            (damaged(format!("Claude's work could not be read: {error}")), None)
-        }
+        Ok((commit, _)) => (verdict, commit),
+        Err(error) if done => (damaged(format!("Claude's work could not be read: {error}")), None),
         Err(_) => (verdict, None),
     }
 }

@@ -13,6 +13,7 @@ use crate::dirs::Dirs;
 use crate::handoff::{self, BUNDLE_REF, BundleNote, Extent};
 use crate::progress::Progress;
 
+pub mod change;
 pub mod shadow;
 
 pub use shadow::{Basis, Shadow, WorkError};

@@ -1,6 +1,8 @@
 //! The supervision of a process that prints what Claude Code once printed: recorded streams,
 //! replayed by a shell that then misbehaves in one way.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

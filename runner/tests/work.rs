@@ -1,5 +1,7 @@
 //! The agent's work as commits and bundles, with real git in a work tree like the Pod's.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -236,7 +238,7 @@ fn a_removed_or_damaged_git_directory_loses_no_file() {
         let mut pod = Pod::new();
         pod.write("c.txt", "c\n");
         // Older than the index, or git would read it again anyway.
-        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let old = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
         let file = fs::File::options().write(true).open(pod.tree().join("c.txt")).unwrap();
         file.set_modified(old).unwrap();
         git(&pod.tree(), &["add", "-A"]);

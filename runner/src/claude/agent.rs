@@ -99,7 +99,7 @@ impl<'a> Agent<'a> {
             return stopped.into();
         }
         match self.start(prompt, left).await {
-            Ok(ended) => self.conclude(ended),
+            Ok(ended) => self.conclude(&ended),
             Err(error) => {
                 let message = format!("Claude Code cannot be started: {error}");
                 Verdict::failed(Reason::AgentFailed, message)
@@ -149,20 +149,24 @@ impl<'a> Agent<'a> {
             is_root: nix::unistd::geteuid().is_root(),
         }
         .command();
-        let watch = Watch {
-            idle_limit: document.settings.idle_limit,
-            exit_limit: document.settings.exit_limit,
-            grace: INTERRUPT_GRACE,
-            stop: self.stop.clone(),
-        };
         // Turns are counted through all processes of the container.
         let (before, progress) = (self.spent.turns, self.progress);
         let tell = |note: Note| {
             progress.note(Note { turn: note.turn.map(|turn| turn + before), ..note });
         };
-        let ended = supervise(&line, prompt, watch, &self.busy, tell).await?;
+        let ended = supervise(&line, prompt, self.watch(), &self.busy, tell).await?;
         self.keep(&home);
         Ok(ended)
+    }
+
+    fn watch(&self) -> Watch {
+        let settings = &self.config.document.settings;
+        Watch {
+            idle_limit: settings.idle_limit,
+            exit_limit: settings.exit_limit,
+            grace: INTERRUPT_GRACE,
+            stop: self.stop.clone(),
+        }
     }
 
     fn system_prompt(&self) -> io::Result<PathBuf> {
@@ -183,7 +187,7 @@ impl<'a> Agent<'a> {
         }
     }
 
-    fn conclude(&mut self, ended: Ended) -> Verdict {
+    fn conclude(&mut self, ended: &Ended) -> Verdict {
         self.spent = self.spent + ended.stream.usage();
         self.lost = self.resumed && ended.stopped.is_none() && is_unusable_session(&ended.stream);
         if !ended.swept.killed.is_empty() {

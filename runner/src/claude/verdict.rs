@@ -141,15 +141,13 @@ fn class(result: &ResultLine, stream: &Stream) -> Reason {
     }
     let class = stream.api_error().map(|error| error.class.as_str()).unwrap_or_default();
     match (result.api_status, result.api_error.as_deref(), class) {
-        (Some(429), ..) => Reason::RateLimited,
+        (Some(429), ..) | (None, _, "rate_limit") => Reason::RateLimited,
         (Some(401..=404), ..) | (_, _, "authentication_failed" | "billing_error") => {
             Reason::CredentialsRejected
         }
-        (Some(408 | 500..=599), ..) => Reason::Overloaded,
-        (Some(_), ..) => Reason::AgentFailed,
-        (None, Some("connection_failed" | "stream_idle_timeout"), _) => Reason::Overloaded,
-        (None, _, "rate_limit") => Reason::RateLimited,
-        (None, None, "server_error") => Reason::Overloaded,
+        (Some(408 | 500..=599), ..)
+        | (None, Some("connection_failed" | "stream_idle_timeout"), _)
+        | (None, None, "server_error") => Reason::Overloaded,
         _ => Reason::AgentFailed,
     }
 }

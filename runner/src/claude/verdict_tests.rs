@@ -135,7 +135,7 @@ fn every_part_of_the_success_rule_is_needed() {
         ("terminal_reason", serde_json::Value::Null),
         ("num_turns", 0.into()),
     ] {
-        assert!(!done(&line(&[change.clone()]), Exit::Code(0)), "{change:?}");
+        assert!(!done(&line(std::slice::from_ref(&change)), Exit::Code(0)), "{change:?}");
     }
     assert!(!done(&Stream::default(), Exit::Code(0)));
 }

@@ -12,7 +12,7 @@ use crate::handoff::ResolvedFile;
 use crate::plan::Landed;
 use crate::push::markers;
 use crate::store::{self, StoreError};
-use crate::work::shadow::Change;
+use crate::work::change::Change;
 use crate::work::{Basis, Shadow, WorkError};
 
 /// Modes that a handed-back file can have.
@@ -80,9 +80,8 @@ impl Desk<'_> {
         let scope = self.scope();
         let mut complaints: Vec<String> =
             changes.iter().filter_map(|change| self.complaint(change, &scope)).collect();
-        let conflicted: Vec<&str> = self.conflicted().collect();
-        let changed = changes.iter().map(|change| change.path.as_str());
-        let paths: BTreeSet<&str> = changed.chain(conflicted).collect();
+        let touched = changes.iter().map(|change| change.path.as_str());
+        let paths: BTreeSet<&str> = touched.chain(self.conflicted()).collect();
         for path in paths {
             if let Some(line) = self.marker(tree, path) {
                 complaints

@@ -15,6 +15,7 @@ use crd::spec::Author;
 use crate::dirs::Dirs;
 use crate::git::{Git, GitCommand, GitError};
 use crate::progress::Progress;
+use crate::work::change::{Change, parse_raw};
 
 /// Largest index of the agent that is copied.
 const INDEX_LIMIT: u64 = 1 << 30;
@@ -54,15 +55,6 @@ pub enum Basis {
     Agent,
     /// The index as the last command here left it.
     Own,
-}
-
-/// One difference between two trees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Path in the tree.
-    pub path: String,
-    /// Mode and blob after it; nothing when the path is gone.
-    pub now: Option<(String, String)>,
 }
 
 impl Shadow {
@@ -294,35 +286,5 @@ impl Shadow {
             |change: &Change| change.now.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
         let changes = self.changes(from, to)?;
         Ok(changes.into_iter().filter(is_nested).map(|change| change.path).collect())
-    }
-}
-
-/// `diff-tree --raw -z`: `:<mode> <mode> <blob> <blob> <letter>`, NUL, path, NUL.
-fn parse_raw(bytes: &[u8]) -> Vec<Change> {
-    let mut parts = bytes.split(|&byte| byte == 0).map(String::from_utf8_lossy);
-    let mut changes = Vec::new();
-    while let (Some(meta), Some(path)) = (parts.next(), parts.next()) {
-        let fields: Vec<&str> = meta.split(' ').collect();
-        if let [_, mode, _, blob, letter] = fields[..] {
-            let now = (letter != "D").then(|| (mode.to_owned(), blob.to_owned()));
-            changes.push(Change { path: path.into_owned(), now });
-        }
-    }
-    changes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Change, parse_raw};
-
-    #[test]
-    fn raw_differences_are_read_with_any_path() {
-        let raw = b":100644 100755 1111 2222 M\0a b\n\0:100644 000000 1111 0000 D\0gone\0";
-        let now = Some(("100755".to_owned(), "2222".to_owned()));
-        assert_eq!(
-            parse_raw(raw),
-            [Change { path: "a b\n".into(), now }, Change { path: "gone".into(), now: None }]
-        );
-        assert!(parse_raw(b"").is_empty());
     }
 }
