@@ -173,5 +173,11 @@ fn event(event: Event) -> EventView {
         message: event.message.unwrap_or_default(),
         at: seen.or(event.event_time.map(|MicroTime(at)| at)),
         warning: event.type_.as_deref() == Some("Warning"),
+        container: event.involved_object.field_path.as_deref().and_then(container_in),
     }
+}
+
+/// The name in a path such as `spec.initContainers{run}`.
+fn container_in(path: &str) -> Option<String> {
+    Some(path.split_once('{')?.1.trim_end_matches('}').to_owned())
 }

@@ -3,9 +3,8 @@
 //! A stall is no verdict: the Pod could still start. [`crate::decide`] shows the reason, and once
 //! the time is up deletes the Job, sees both gone, and only then writes the verdict.
 
-use crd::Reason;
 use crd::fold::{self, Ending, PhaseFact, PhaseFacts};
-use crd::names;
+use crd::{Phase, Reason, names};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ContainerStateWaiting;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -57,6 +56,8 @@ pub fn of_pod(
     }
     let obstacle =
         waiting(pod).or_else(|| unschedulable(pod)).or_else(|| missing_volume(facts, events));
+    // The kubelet tells of a start some seconds before the Pod's status shows it.
+    since = since.max(last_start(events).unwrap_or(since));
     // A pull that is going on may take its time; one that is tried again and again may not.
     if obstacle.as_ref().is_none_or(|obstacle| obstacle.reason != Reason::ImagePullFailed) {
         since = since.max(last_pull(events).unwrap_or(since));
@@ -142,6 +143,15 @@ fn missing_volume(facts: &PhaseFacts, events: &[EventView]) -> Option<Ending> {
 
 fn last_pull(events: &[EventView]) -> Option<Timestamp> {
     latest(events, |event| event.reason == "Pulling")?.at
+}
+
+/// Start of a phase's container; the saver may start again and again.
+fn last_start(events: &[EventView]) -> Option<Timestamp> {
+    latest(events, |event| {
+        let phase = event.container.as_deref().and_then(Phase::of_container);
+        event.reason == "Started" && phase.is_some()
+    })?
+    .at
 }
 
 fn lost(what: &str, events: &[EventView]) -> Ending {

@@ -128,6 +128,8 @@ pub struct EventView {
     pub at: Option<Timestamp>,
     /// True for the type `Warning`.
     pub warning: bool,
+    /// The container that it is about, if it is about one.
+    pub container: Option<String>,
 }
 
 impl JobView {

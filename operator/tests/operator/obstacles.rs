@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use operator::decide::{Action, Decision, decide};
 use operator::view::{EventView, JobSeen, Observed};
 
-use crate::sample::{self, Pod, at, event, job, job_leaving, seen, settings, task, task_with};
+use crate::sample::{
+    self, Pod, at, event, job, job_leaving, seen, settings, start_of, task, task_with,
+};
 
 fn written(decision: &Decision) -> Option<&ClaudeTaskStatus> {
     decision.actions.iter().find_map(|action| match action {
@@ -158,6 +160,19 @@ fn a_slow_pull_starts_the_clock_again() {
     let pulling = |seconds| with_events(&Pod::new(), vec![event("Pulling", "pulling", seconds)]);
     assert_eq!(up_at(&pulling(200), at(499)), None);
     assert!(up_at(&pulling(200), at(500)).is_some());
+}
+
+#[test]
+fn a_start_that_only_its_event_shows_so_far_is_not_given_up() {
+    let waiting = Pod::new().succeeded(1).running("save", 2).waiting(
+        "run",
+        "CreateContainerConfigError",
+        "secret \"claude-api\" not found",
+    );
+    let started = |container| with_events(&waiting, vec![start_of(container, 309)]);
+    assert_eq!(up_at(&started("run"), at(310)), None);
+    assert!(up_at(&started("run"), at(609)).is_some());
+    assert!(up_at(&started("save"), at(310)).is_some(), "the saver is no sign of life");
 }
 
 #[test]

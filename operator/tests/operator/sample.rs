@@ -216,7 +216,19 @@ pub fn seen(job: JobView, pods: Vec<PodSeen>) -> Observed {
 
 pub fn event(reason: &str, message: &str, seconds: i64) -> EventView {
     let warning = reason.starts_with("Failed");
-    EventView { reason: reason.into(), message: message.into(), at: Some(at(seconds)), warning }
+    EventView {
+        reason: reason.into(),
+        message: message.into(),
+        at: Some(at(seconds)),
+        warning,
+        container: None,
+    }
+}
+
+/// The kubelet's event about a container that starts.
+pub fn start_of(container: &str, seconds: i64) -> EventView {
+    let container = Some(container.to_owned());
+    EventView { container, ..event("Started", "Container started", seconds) }
 }
 
 pub fn because(reason: Reason, message: &str) -> Ending {
