@@ -3,7 +3,7 @@
 //! Whoever wrote the repository or the prompt may have written these files. Names are flat, files
 //! are opened without following links, must be regular and below a size, and are copied before
 //! anything looks at them; JSON is parsed strictly. Not here: what a bundle contains
-//! ([`crate::bundle`]) and whether a resolution is acceptable ([`crate::result`]).
+//! ([`crate::bundle`]) and whether a resolution is acceptable ([`crate::push::build`]).
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};

@@ -4,7 +4,7 @@
 //! directories; [`clone`] writes [`plan`]`/start.json`; [`run`] leaves bundles and a result in
 //! [`handoff`]; [`rebase`] imports the last [`bundle`], puts it on the [`checkpoint`] and
 //! [`land`]s it, which gives `landing.json`; [`resolve`] hands back contents of files; [`push`]
-//! builds the [`result`] from them and pushes it. [`save`] runs beside and pushes partial work.
+//! builds the result from them and pushes it. [`save`] runs beside and pushes partial work.
 //! What a phase returns becomes an [`ended::Ended`]: report and exit code.
 //!
 //! Two sides that trust each other one way only: git containers hold the git credential and take

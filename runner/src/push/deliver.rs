@@ -155,19 +155,7 @@ fn look(
 ) -> Result<Seen, Error> {
     let attempt = attempt.steadfast();
     let git = attempt.git();
-    let mut tries = 0;
-    let tip = loop {
-        tries += 1;
-        match attempt.remote.tip(&git, target) {
-            Ok(tip) => break tip,
-            Err(error) if tries >= TRIES => {
-                return Err(Error::Refused(format!(
-                    "Whether the push arrived is unknown, the git server does not answer: {error}"
-                )));
-            }
-            Err(_) => std::thread::sleep(PAUSE),
-        }
-    };
+    let tip = tip(&attempt, &git, target)?;
     if tip.as_deref() == Some(&parcel.tip) {
         return Ok(Seen::Ours);
     }
@@ -187,6 +175,23 @@ fn look(
     }
     let marked = git.has_line(&[&tip], &attempt.document.trailer())?;
     Ok(if marked { Seen::Marked } else { Seen::Moved(tip) })
+}
+
+/// The commit that the branch names, asked a few times.
+fn tip(attempt: &Attempt, git: &Git, target: &str) -> Result<Option<String>, Error> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt.remote.tip(git, target) {
+            Ok(tip) => return Ok(tip),
+            Err(error) if tries >= TRIES => {
+                return Err(Error::Refused(format!(
+                    "Whether the push arrived is unknown, the git server does not answer: {error}"
+                )));
+            }
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
 }
 
 /// Lands the commits that were about to be pushed on the branch's new tip, which `look` fetched.

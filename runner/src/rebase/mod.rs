@@ -178,31 +178,51 @@ fn land(
     conflicts: &mut Vec<String>,
 ) -> Result<Landing, Error> {
     let checkpoint = saved.checkpoint.clone();
-    let nothing = |onto_commit: String, message: &str| {
-        let skip = Skip { reason: Reason::NothingToPush, message: message.to_owned() };
-        Landing { onto_commit, checkpoint: checkpoint.clone(), skip: Some(skip), landed: None }
+    let onto_name = short(&start.onto_ref);
+    let done = |onto_commit: String, reason, message: String| {
+        saved::forget(attempt, git);
+        let skip = Some(Skip { reason, message });
+        Ok(Landing { onto_commit, checkpoint: None, skip, landed: None })
     };
     let Some(work) = work else {
-        saved::forget(attempt, git);
-        return Ok(nothing(start.onto_commit.clone(), "Claude changed nothing."));
+        let message = "Claude changed nothing.".to_owned();
+        return done(start.onto_commit.clone(), Reason::NothingToPush, message);
     };
     let onto = fetch_onto(attempt, git, start)?;
+    if git.has_line(&[&onto], &attempt.document.trailer())? {
+        // A second Pod of this task was faster; landing on top of it would push twice.
+        let message = format!("Commits of this task are already on {onto_name}.");
+        return done(onto, Reason::AlreadyPushed, message);
+    }
     let change = Change { start: &start.start_commit, tip: &work.commit };
-    attempt.progress.phase(format!("lands the change on {} ({onto})", short(&start.onto_ref)));
-    let landed = match land::land(git, change, &onto, &attempt.stamp())? {
-        Landed::Nothing => {
-            saved::forget(attempt, git);
-            let message = format!("All of the change is already on {}.", short(&start.onto_ref));
-            return Ok(Landing { checkpoint: None, ..nothing(onto, &message) });
-        }
-        Landed::Clean(tip) => plan::Landed::Clean {
-            moved: git.tree(&tip)? != git.tree(&work.commit)?,
+    attempt.progress.phase(format!("lands the change on {onto_name} ({onto})"));
+    let landed = land::land(git, change, &onto, &attempt.stamp())?;
+    let Some(landed) = planned(attempt, git, change, landed, conflicts)? else {
+        let message = format!("All of the change is already on {onto_name}.");
+        return done(onto, Reason::NothingToPush, message);
+    };
+    Ok(Landing { onto_commit: onto, checkpoint, skip: None, landed: Some(landed) })
+}
+
+/// What the agent side is told of a landing, or nothing when nothing is left of the change;
+/// `conflicts` is filled for the report.
+fn planned(
+    attempt: &Attempt,
+    git: &Git,
+    change: Change<'_>,
+    landed: Landed,
+    conflicts: &mut Vec<String>,
+) -> Result<Option<plan::Landed>, Error> {
+    match landed {
+        Landed::Nothing => Ok(None),
+        Landed::Clean(tip) => Ok(Some(plan::Landed::Clean {
+            moved: git.tree(&tip)? != git.tree(change.tip)?,
             task_paths: conflict::task_paths(git, change)?,
             tip,
-        },
+        })),
         Landed::Hopeless { paths, message } => {
             *conflicts = paths;
-            return Err(Error::Unresolved(message));
+            Err(Error::Unresolved(message))
         }
         Landed::Conflict(conflict) => {
             *conflicts = conflict.files.iter().map(|file| file.path.clone()).collect();
@@ -210,10 +230,9 @@ fn land(
                 let message = "The change conflicts, and spec.rebase.conflicts is Fail.";
                 return Err(Error::Unresolved(message.to_owned()));
             }
-            plan::Landed::Conflicts(conflict)
+            Ok(Some(plan::Landed::Conflicts(conflict)))
         }
-    };
-    Ok(Landing { onto_commit: onto, checkpoint, skip: None, landed: Some(landed) })
+    }
 }
 
 fn fetch_onto(attempt: &Attempt, git: &Git, start: &Start) -> Result<String, Error> {

@@ -1,5 +1,9 @@
 //! How a change gets onto the onto branch.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
 use crd::spec::Conflicts;
 use crd::{Outcome, Reason};
 use runner::perform;
@@ -173,24 +177,22 @@ fn a_commit_that_became_empty_is_dropped() {
 
 #[test]
 fn conflicts_that_no_text_resolves_end_the_task_before_a_turn_is_paid() {
-    type Hands<'a> = &'a dyn Fn(&std::path::Path, &str);
-    let binary: Hands = &|at, text| std::fs::write(at.join("f"), format!("\0{text}")).unwrap();
+    type Hands<'a> = &'a dyn Fn(&Path, &str);
+    let binary: Hands = &|at, text| fs::write(at.join("f"), format!("\0{text}")).unwrap();
     let link: Hands = &|at, text| {
-        let _ = std::fs::remove_file(at.join("f"));
-        std::os::unix::fs::symlink(text, at.join("f")).unwrap();
+        let _ = fs::remove_file(at.join("f"));
+        symlink(text, at.join("f")).unwrap();
     };
     let submodule: Hands = &|at, text| {
-        let id = git(at, &["hash-object", "-w", "--stdin"]);
         let commit = git(at, &["commit-tree", "-m", text, "HEAD^{tree}"]);
-        assert_ne!(id, commit);
-        let _ = std::fs::remove_file(at.join("f"));
+        let _ = fs::remove_file(at.join("f"));
         git(at, &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},f")]);
-        std::fs::create_dir_all(at.join("f")).unwrap();
+        fs::create_dir_all(at.join("f")).unwrap();
     };
-    let file: Hands = &|at, _| std::fs::write(at.join("d"), "file\n").unwrap();
+    let file: Hands = &|at, _| fs::write(at.join("d"), "file\n").unwrap();
     let directory: Hands = &|at, _| {
-        std::fs::create_dir(at.join("d")).unwrap();
-        std::fs::write(at.join("d/x"), "x\n").unwrap();
+        fs::create_dir(at.join("d")).unwrap();
+        fs::write(at.join("d/x"), "x\n").unwrap();
     };
     for (name, mine, theirs) in [
         ("binary", binary, binary),
@@ -199,7 +201,7 @@ fn conflicts_that_no_text_resolves_end_the_task_before_a_turn_is_paid() {
         ("directory", file, directory),
     ] {
         let scene = Scene::new(&[("f", Some("f\n"))]);
-        let main = scene.clone().onto_commit;
+        scene.clone();
         mine(&scene.agent(), "mine");
         scene.agent_commit("Mine", &[]);
         git(&scene.people(), &["pull", "-q", "--ff-only", "origin", "main"]);
@@ -212,7 +214,6 @@ fn conflicts_that_no_text_resolves_end_the_task_before_a_turn_is_paid() {
         assert_eq!(reason, Reason::ConflictsUnresolved, "{name}: {message}");
         assert_eq!(checkpoint.as_deref(), Some(CHECKPOINT), "{name}");
         assert!(scene.tip(CHECKPOINT).is_some() && scene.tip("refs/heads/claude/login").is_none());
-        assert_ne!(scene.tip("refs/heads/main"), main);
     }
 }
 

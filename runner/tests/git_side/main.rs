@@ -3,11 +3,15 @@
 //!
 //! Not here: the real CLI and a cluster (e2e).
 
+// Clippy knows tests by their attribute only; the scene beside them is test code too.
+#![allow(clippy::unwrap_used)]
+
+mod bundles;
 mod cloning;
-mod handing_back;
 mod landing;
 mod logins;
 mod pushing;
+mod resolutions;
 mod saving;
 mod scene;
 mod server;

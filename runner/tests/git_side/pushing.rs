@@ -18,7 +18,7 @@ const FREE: &str = "unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE
 fn landed(direct: bool, verify: bool) -> Scene {
     let scene = Scene::with(&[("a", Some("a\n")), ("z", Some("z\n"))], |task| {
         if direct {
-            task.branch = "main".to_owned();
+            task.branch.replace_range(.., "main");
         }
         if verify {
             task.verify = vec!["true".to_owned()];
@@ -150,7 +150,7 @@ fn a_refusal_is_told_in_the_servers_words() {
     assert!(message.contains("sign your commits"), "{message}");
     assert!(message.contains(&format!("The finished commit is on {CHECKPOINT}")), "{message}");
     assert_eq!(scene.tip(BRANCH), None);
-    assert_eq!(scene.tip(&format!("{CHECKPOINT}")).is_some(), true);
+    assert!(scene.tip(CHECKPOINT).is_some());
 }
 
 #[test]
@@ -194,6 +194,27 @@ fn a_second_pod_of_the_same_task_pushes_nothing() {
         assert_eq!(report.reason, Some(Reason::AlreadyPushed));
         assert_eq!(scene.ask(&["for-each-ref"]), before);
     }
+}
+
+#[test]
+fn a_second_pod_does_not_land_on_top_of_the_first_ones_push() {
+    let mut scene = Scene::with(&[("a", Some("a\n"))], |task| task.branch = "main".to_owned());
+    let run = |scene: &Scene, content| {
+        scene.clone();
+        scene.agent_commit("Mine", &[("a", Some(content))]);
+        scene.hand_back();
+    };
+    run(&scene, "slow\n");
+    let slow = scene.attempt.clone();
+    scene.restart();
+    run(&scene, "fast\n");
+    scene.rebase();
+    scene.push();
+    scene.attempt = slow;
+    assert_eq!(scene.rebase().reason, Some(Reason::AlreadyPushed));
+    assert_eq!(scene.push().reason, Some(Reason::AlreadyPushed));
+    assert_eq!(scene.subjects("main"), ["Start", "Mine"]);
+    assert_eq!(scene.tip(CHECKPOINT), None);
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Scene {
         git(&scene.remote(), &["config", "receive.advertisePushOptions", "true"]);
         git(scene.root.path(), &["init", "-q", "-b", "main", "people"]);
         git(&scene.people(), &["remote", "add", "origin", &scene.attempt.remote.url]);
-        scene.commit(&scene.people(), "Start", files);
+        Self::commit(&scene.people(), "Start", files);
         git(&scene.people(), &["push", "-q", "origin", "main"]);
         scene
     }
@@ -84,7 +84,7 @@ impl Scene {
     }
 
     /// Commits in a working copy.
-    pub fn commit(&self, at: &Path, message: &str, files: Files) -> String {
+    pub fn commit(at: &Path, message: &str, files: Files) -> String {
         for (path, content) in files {
             let path = at.join(path);
             match content {
@@ -103,14 +103,14 @@ impl Scene {
     /// Somebody else commits to `main`.
     pub fn people_push(&self, message: &str, files: Files) -> String {
         git(&self.people(), &["pull", "-q", "--ff-only", "origin", "main"]);
-        let commit = self.commit(&self.people(), message, files);
+        let commit = Self::commit(&self.people(), message, files);
         git(&self.people(), &["push", "-q", "origin", "main"]);
         commit
     }
 
     /// Claude commits.
     pub fn agent_commit(&self, message: &str, files: Files) -> String {
-        self.commit(&self.agent(), message, files)
+        Self::commit(&self.agent(), message, files)
     }
 
     /// Run hands back what the agent's HEAD has.

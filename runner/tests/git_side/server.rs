@@ -24,11 +24,13 @@ pub struct Rules {
     pub elsewhere: Option<String>,
 }
 
+/// Path and `Authorization` header of each request.
+pub type Log = Mutex<Vec<(String, Option<String>)>>;
+
 /// A running server; it ends with the test's process.
 pub struct Server {
     pub base: String,
-    /// Path and `Authorization` header of each request.
-    pub seen: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    pub seen: Arc<Log>,
 }
 
 impl Server {
@@ -47,7 +49,7 @@ impl Server {
     }
 }
 
-type Log = Mutex<Vec<(String, Option<String>)>>;
+type Headers = BTreeMap<String, String>;
 
 fn answer(stream: TcpStream, rules: &Rules, log: &Log) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
@@ -79,7 +81,7 @@ fn answer(stream: TcpStream, rules: &Rules, log: &Log) -> std::io::Result<()> {
     stream.write_all(&backend(rules, &method, &target, &headers, &body)?)
 }
 
-fn head(reader: &mut impl BufRead) -> std::io::Result<(String, String, BTreeMap<String, String>)> {
+fn head(reader: &mut impl BufRead) -> std::io::Result<(String, String, Headers)> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let mut words = line.split_whitespace().map(str::to_owned);
@@ -99,7 +101,7 @@ fn backend(
     rules: &Rules,
     method: &str,
     target: &str,
-    headers: &BTreeMap<String, String>,
+    headers: &Headers,
     body: &[u8],
 ) -> std::io::Result<Vec<u8>> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
