@@ -26,8 +26,8 @@ use crate::scrub::Scrub;
 use crate::verify::{Checked, Verify};
 use crate::work::Shadow;
 
-mod ask;
-mod desk;
+pub mod ask;
+pub mod desk;
 
 use ask::Ask;
 use desk::{Desk, Unusable};
