@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::stall::after;
 
 /// A phase that ended is written together with the start of the next one, if that follows soon.
-const FOLLOWS_SOON: SignedDuration = SignedDuration::from_secs(2);
+/// It takes about a second, but a busy kubelet tells of it several seconds late.
+const FOLLOWS_SOON: SignedDuration = SignedDuration::from_secs(10);
 
 /// What is known at the moment of a decision.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +43,11 @@ pub fn next(task: &ClaudeTask, attempt: u32, known: Known, now: Timestamp) -> Cl
     next.attempt = Some(attempt);
     next.job_name = known.job_name.map(str::to_owned).or(last.job_name);
     next.finished_at = known.ending.map(|_| now);
+    let idle = next.phase == Some(DisplayPhase::Queued) && known.obstacle.is_none();
+    if idle {
+        // The name of a Pod that has done nothing yet is not worth a write of its own.
+        next.pod_name = last.pod_name;
+    }
     next
 }
 
@@ -66,15 +72,16 @@ fn told_by_pod(
 /// Without a Pod the last status is all there is; phases that had not ended never will.
 fn without_pod(last: &ClaudeTaskStatus, ending: Option<&Ending>) -> ClaudeTaskStatus {
     let blank = PhaseFacts::default();
-    let Some(ending) = ending else {
-        let phase = last.phase.or(Some(fold::display(&blank, None)));
-        return ClaudeTaskStatus { phase, ..last.clone() };
+    let phases = match (last.phases.as_slice(), ending) {
+        ([], ending) => fold::phases(&blank, ending),
+        (phases, Some(ending)) => phases.iter().map(|phase| cut_off(phase, ending)).collect(),
+        (phases, None) => phases.to_vec(),
     };
-    let phases = match last.phases.as_slice() {
-        [] => fold::phases(&blank, Some(ending)),
-        phases => phases.iter().map(|phase| cut_off(phase, ending)).collect(),
+    let phase = match ending {
+        None => last.phase.unwrap_or(DisplayPhase::Queued),
+        Some(_) => fold::display(&blank, ending),
     };
-    ClaudeTaskStatus { phase: Some(fold::display(&blank, Some(ending))), phases, ..last.clone() }
+    ClaudeTaskStatus { phase: Some(phase), phases, ..last.clone() }
 }
 
 fn cut_off(phase: &PhaseStatus, ending: &Ending) -> PhaseStatus {

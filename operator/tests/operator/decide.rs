@@ -251,12 +251,16 @@ fn the_end_of_a_phase_is_written_together_with_the_start_of_the_next() {
     );
     let cloning = task_with(written(&decision).unwrap().clone());
     let between = seen(job(), vec![Pod::new().succeeded(1).seen()]);
-    let soon = decide(&cloning, &between, &settings(), at(11));
-    assert_eq!((soon.actions.len(), soon.wake), (0, Some(at(12))));
-    assert!(
-        written(&decide(&cloning, &between, &settings(), at(12))).is_some(),
-        "but not for long"
-    );
+    let soon = decide(&cloning, &between, &settings(), at(19));
+    assert_eq!((soon.actions.len(), soon.wake), (0, Some(at(20))));
+    let later = decide(&cloning, &between, &settings(), at(20));
+    assert!(written(&later).is_some(), "but not for long");
+}
+
+#[test]
+fn a_pod_that_has_done_nothing_yet_is_not_worth_a_write() {
+    let observed = seen(job(), vec![Pod::new().seen()]);
+    assert_eq!(decide(&started(), &observed, &settings(), at(2)).actions, []);
 }
 
 #[test]
