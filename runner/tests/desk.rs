@@ -57,7 +57,7 @@ impl Case {
             must(&seed, &["commit", "-q", "-m", "x"]);
             must(&seed, &["rev-parse", "HEAD"])
         };
-        let base = commit(&[
+        let first = commit(&[
             ("a.txt", "1\n2\n3\n"),
             ("t.txt", "t\n"),
             ("o.txt", "o\n"),
@@ -65,9 +65,9 @@ impl Case {
             (".gitignore", "cache/\n"),
         ]);
         let theirs = commit(&[("a.txt", "1\ntask\n3\n"), ("t.txt", "task\n")]);
-        must(&seed, &["checkout", "-q", "-B", "onto", &base]);
+        must(&seed, &["checkout", "-q", "-B", "onto", &first]);
         let ours = commit(&[("a.txt", "1\nonto\n3\n"), ("o.txt", "onto\n")]);
-        let command = ["-c", "merge.conflictStyle=diff3", "merge-tree", "--write-tree"];
+        let merge_tree = ["-c", "merge.conflictStyle=diff3", "merge-tree", "--write-tree"];
         let (clean, out) =
             git(&seed, &[&merge_tree[..], &[ours.as_str(), theirs.as_str()]].concat());
         assert!(!clean, "it must conflict");
@@ -90,7 +90,7 @@ impl Case {
             tree,
             ours,
             theirs,
-            base,
+            base: first,
             files: vec![file],
             task_paths: vec!["a.txt".into(), "t.txt".into()],
             message: String::new(),
