@@ -3,11 +3,10 @@
 
 use anyhow::ensure;
 use crd::status::SUCCEEDED;
-use crd::{Phase, Reason};
+use crd::Reason;
 use serde_json::json;
 
 use super::case::Case;
-use super::pod::when_running;
 use crate::git_server::{Action, Call};
 use crate::model_server::Step;
 
@@ -38,9 +37,11 @@ async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Res
     work.commit_files("Meanwhile", &[("a.txt", "main\n")]).await?;
     work.push(&case.remote(), &["main"]).await?;
     let push = case.push_rule(&target, Action::HoldResponse).await?;
+    let fetch = case.rule(Call::ListForFetch, Action::HoldRequest).await?;
     case.open_gate().await?;
-    when_running(&case, Phase::Rebase).await?;
+    case.held(fetch).await?;
     case.site.kill_operator().await?;
+    case.site.git.release(fetch).await?;
     case.held(push).await?;
     case.site.kill_operator().await?;
     case.site.git.release(push).await?;
