@@ -99,11 +99,16 @@ pub fn store(
         tries += 1;
         let seen = remote.tip(git, &document.checkpoint_ref)?;
         match put(git, remote, document, &id, seen.as_deref()) {
-            // `save` was faster; look again.
-            Err(RemoteError::Git(GitError::Failed { .. })) if tries < TRIES => {}
+            // `save` was faster, or the server stammers; look again.
+            Err(RemoteError::Failed(words)) if tries < TRIES && !is_refusal(&words) => {}
             other => return other,
         }
     }
+}
+
+/// Whether the server said no, rather than that the ref is not where it was thought to be.
+fn is_refusal(words: &str) -> bool {
+    words.contains("[remote rejected]") && !words.contains("lock ref")
 }
 
 /// Moves the ref from `lease` to the commit `id`; the remote's own list decides whether it did.

@@ -110,7 +110,9 @@ async fn obey(stop: Stop) {
 fn say(ended: &Ended, progress: &Progress) {
     let Some(report) = &ended.report else { return progress.warning("interrupted") };
     let reason = report.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let text = format!("{:?}{reason}: {}", report.outcome, report.message);
+    let message = Some(&report.message).filter(|message| !message.is_empty());
+    let words = message.map(|message| format!(": {message}")).unwrap_or_default();
+    let text = format!("{:?}{reason}{words}", report.outcome);
     if report.outcome == Outcome::Failed {
         progress.error(text);
     } else {

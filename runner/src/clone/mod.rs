@@ -160,7 +160,7 @@ fn fetch(attempt: &Attempt, git: &Git, branches: &Branches) -> Result<plan::Star
 /// Fetches a commit by its id, or, from a server that gives none by id, all branches and tags.
 fn fetch_commit(attempt: &Attempt, git: &Git, id: &str) -> Result<String, Error> {
     match attempt.remote.fetch(git, &[format!("+{id}:{START}")]) {
-        Err(RemoteError::Git(GitError::Failed { .. })) => {
+        Err(RemoteError::Failed(_)) => {
             let all =
                 ["heads", "tags"].map(|kind| format!("+refs/{kind}/*:refs/claudetask/{kind}/*"));
             attempt.remote.fetch(git, &all).map_err(Error::Fetch)?;
@@ -213,9 +213,7 @@ fn check_target(
     };
     match attempt.remote.rehearse(git, &rehearsal) {
         // The branch moved since it was fetched; the push will see to that.
-        Err(RemoteError::Git(GitError::Failed { words, .. })) if words.contains("[rejected]") => {
-            Ok(())
-        }
+        Err(RemoteError::Failed(words)) if words.contains("[rejected]") => Ok(()),
         other => other.map_err(Error::Rehearsal),
     }
 }

@@ -58,7 +58,10 @@ pub enum RemoteError {
         "the server redirects to another address, which is never followed with a credential: name the final address ({0})"
     )]
     Redirected(String),
-    /// Anything else, in git's own words.
+    /// Anything else, in git's own words and the server's.
+    #[error("{0}")]
+    Failed(String),
+    /// Git could not ask.
     #[error(transparent)]
     Git(#[from] GitError),
 }
@@ -172,7 +175,7 @@ fn refusal(stdout: &str, stderr: &str) -> RemoteError {
     } else if has("returned error: 30") || has("unable to update url base from redirection") {
         RemoteError::Redirected(words)
     } else {
-        RemoteError::Git(GitError::Failed { name: "remote".to_owned(), words })
+        RemoteError::Failed(words)
     }
 }
 
@@ -194,6 +197,7 @@ mod tests {
             RemoteError::Unauthorized(_) => "unauthorized",
             RemoteError::Forbidden(_) => "forbidden",
             RemoteError::Redirected(_) => "redirected",
+            RemoteError::Failed(_) => "failed",
             RemoteError::Git(_) => "git",
         };
         for (stderr, expected) in [
@@ -212,9 +216,9 @@ mod tests {
             ),
             (
                 "fatal: unable to access 'http://h/a.git/': The requested URL returned error: 500\n",
-                "git",
+                "failed",
             ),
-            ("fatal: repository 'http://h/a.git/' not found\n", "git"),
+            ("fatal: repository 'http://h/a.git/' not found\n", "failed"),
         ] {
             assert_eq!(kind(stderr), expected, "{stderr}");
         }
@@ -226,7 +230,7 @@ mod tests {
         let stderr = "remote: \nremote: branch is protected        \nerror: failed to push some refs to 'http://h/a.git'\nhint: x\n";
         assert_eq!(
             refusal(stdout, stderr).to_string(),
-            "git remote: remote: branch is protected; error: failed to push some refs to 'http://h/a.git'; \
+            "remote: branch is protected; error: failed to push some refs to 'http://h/a.git'; \
              abc:refs/heads/x [remote rejected] (pre-receive hook declined)"
         );
     }

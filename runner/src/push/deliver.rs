@@ -140,7 +140,7 @@ fn push(
 /// Whether the same push may succeed a moment later: no answer or a broken one, rather than a no.
 fn is_passing(error: &RemoteError) -> bool {
     match error {
-        RemoteError::Git(GitError::Failed { words, .. }) => !words.contains("rejected]"),
+        RemoteError::Failed(words) => !words.contains("rejected]"),
         _ => false,
     }
 }
