@@ -21,7 +21,7 @@ use tokio::process::Command;
 
 const KEY: &str = "model-key-canary";
 const SESSION: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The server, a work tree and a home.
 struct Desk {

@@ -2,8 +2,8 @@
 //! touch what all tasks share.
 
 use anyhow::ensure;
-use crd::status::SUCCEEDED;
 use crd::Reason;
+use crd::status::SUCCEEDED;
 use serde_json::json;
 
 use super::case::Case;

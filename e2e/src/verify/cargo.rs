@@ -16,7 +16,7 @@ pub fn parts(tally: &mut Tally) -> Result<()> {
     check(tally, "format", &["fmt", "--all", "--check"], &[])?;
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
     check(tally, "clippy", &clippy, &[])?;
-    tests(tally)?;
+    tests(tally, "unit and integration tests", &["--workspace", "--no-fail-fast"])?;
     let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
     check(tally, "documentation", &doc, &[("RUSTDOCFLAGS", "-D warnings")])
 }
@@ -28,9 +28,10 @@ fn check(tally: &mut Tally, name: &str, args: &[&str], env: &[(&str, &str)]) -> 
     Ok(())
 }
 
-fn tests(tally: &mut Tally) -> Result<()> {
-    let part = Part::begin("unit and integration tests");
-    let (success, output) = cargo(&["test", "--workspace", "--no-fail-fast"], &[])?;
+/// Runs `cargo test` with these arguments and counts each of its tests.
+pub fn tests(tally: &mut Tally, name: &str, args: &[&str]) -> Result<()> {
+    let part = Part::begin(name);
+    let (success, output) = cargo(&[&["test"], args].concat(), &[])?;
     let (passed, failed) = counts(&output);
     if !success {
         println!("{}", tail(&failures(&output)));

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Parser;
 
+use crate::cluster::layout::Layout;
+use crate::cluster::own::{self, Health};
 use crate::cluster::{Cluster, Progress, Target, owner};
 use tally::{Part, Tally};
 
@@ -54,6 +56,20 @@ pub async fn verify(options: Options) -> Result<bool> {
     if let (false, Ok(cluster)) = (options.keep, Arc::try_unwrap(cluster)) {
         let progress = Progress::to_stderr();
         tokio::task::spawn_blocking(move || cluster.down(&progress)).await??;
+        life_cycle(&mut tally)?;
     }
     Ok(tally.close())
+}
+
+/// Kills and ends the cluster once more, unless another program needs it.
+fn life_cycle(tally: &mut Tally) -> Result<()> {
+    if own::health(&Layout::from_env()?) != Health::Absent {
+        println!("skip cluster life cycle: another program uses the cluster");
+        return Ok(());
+    }
+    cargo::tests(
+        tally,
+        "cluster life cycle",
+        &["-p", "e2e", "--test", "cluster", "--", "--ignored"],
+    )
 }
