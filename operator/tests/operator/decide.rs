@@ -202,6 +202,11 @@ fn of_two_pods_the_one_that_pushed_counts() {
             "Pushed"
         );
     }
+    let gone = Pod::new().pushed().gone();
+    let mut alive = Pod::new().running("clone", 2).seen();
+    Arc::make_mut(&mut alive.pod).metadata.uid = Some("pod-2".into());
+    let decision = decide(&started(), &seen(job(), vec![alive, gone]), &settings(), at(60));
+    assert_eq!(verdict(&decision).1, "Pushed");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crd::status::{ConditionStatus, SUCCEEDED};
-use crd::{ClaudeTaskStatus, Reason};
+use crd::{ClaudeTaskStatus, Outcome, Phase, Reason, Report};
 use jiff::Timestamp;
 use operator::decide::{Action, Decision, decide};
 use operator::view::{EventView, JobSeen, Observed};
@@ -185,7 +185,7 @@ fn a_job_that_gets_no_pod_is_lost_with_the_controllers_words() {
 
 #[test]
 fn an_oom_kill_that_leaves_the_pod_pending_is_found_after_thirty_seconds() {
-    let report = crd::Report::new(crd::Phase::Run, crd::Outcome::Succeeded);
+    let report = Report::new(Phase::Run, Outcome::Succeeded);
     let stuck = Pod::new().succeeded(1).ended("run", (11, 20), 0, "OOMKilled", &report.encode());
     let observed = seen(job(), vec![stuck.running("save", 2).seen()]);
     assert_eq!(up_at(&observed, at(49)), None);
@@ -194,9 +194,12 @@ fn an_oom_kill_that_leaves_the_pod_pending_is_found_after_thirty_seconds() {
 
 #[test]
 fn an_oom_kill_that_the_pod_outlives_is_nothing() {
-    let report = crd::Report::new(crd::Phase::Run, crd::Outcome::Succeeded);
+    let report = Report::new(Phase::Run, Outcome::Succeeded);
     let on = Pod::new().succeeded(1).ended("run", (11, 20), 0, "OOMKilled", &report.encode());
-    assert_eq!(up_at(&seen(job(), vec![on.running("rebase", 21).seen()]), at(3000)), None);
+    assert_eq!(up_at(&seen(job(), vec![on.clone().running("rebase", 21).seen()]), at(3000)), None);
+    let next = Report::new(Phase::Rebase, Outcome::Succeeded);
+    let on = on.reported((21, 22), 0, &next);
+    assert_eq!(up_at(&seen(job(), vec![on.seen()]), at(60)), None, "later phases have run");
 }
 
 #[test]

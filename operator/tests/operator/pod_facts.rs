@@ -65,6 +65,15 @@ fn which_fact_wins() {
             Lost,
             "Unexpected",
         ),
+        (
+            "evicted, then swept up",
+            disrupted(
+                failed().with("reason", "Evicted").with("message", "low on disk"),
+                "DeletionByPodGC",
+            ),
+            Evicted,
+            "low on disk",
+        ),
         // Then the disruption.
         ("drained", disrupted(failed(), "EvictionByEvictionAPI"), Evicted, "drained"),
         ("node gone", disrupted(failed(), "DeletionByTaintManager"), Lost, "drained"),
@@ -129,6 +138,9 @@ fn the_obstacle_for_which_a_pod_was_deleted_is_its_ending() {
     assert_eq!(ending(&Pod::new().gone(), Some(&known)), known);
     let evicted = failed().with("reason", "Evicted").deleting().seen();
     assert_eq!(ending(&evicted, Some(&known)).reason, Reason::Evicted, "a better fact");
+    let drained =
+        failed().deleting().condition("DisruptionTarget", "True", "PreemptionByScheduler", "");
+    assert_eq!(ending(&drained.seen(), Some(&known)).reason, Reason::Evicted, "a better fact");
     let not_deleted = failed().ended("clone", (1, 2), 1, "Error", "").seen();
     assert_eq!(ending(&not_deleted, Some(&known)).reason, Reason::Lost, "an old obstacle");
 }
