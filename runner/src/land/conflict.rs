@@ -98,7 +98,7 @@ fn hopeless(
             return because("a conflict of symbolic links");
         }
         for entry in sides.entries() {
-            if git.blob(&entry.id)?.iter().take(BINARY_WINDOW).any(|&byte| byte == 0) {
+            if is_binary(git, &entry.id)? {
                 return because("a conflict in a binary file");
             }
         }
@@ -110,6 +110,15 @@ fn hopeless(
             && note.kind.starts_with("CONFLICT")
     });
     Ok(note.map(|note| format!("{} This cannot be given to Claude.", one_line(&note.text))))
+}
+
+/// Whether git takes the blob for a binary file, or it is too large to be anything else.
+fn is_binary(git: &Git, id: &str) -> Result<bool, GitError> {
+    match git.blob(id) {
+        Ok(bytes) => Ok(bytes.iter().take(BINARY_WINDOW).any(|&byte| byte == 0)),
+        Err(GitError::TooMuch(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 fn one_line(text: &str) -> String {

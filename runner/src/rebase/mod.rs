@@ -113,6 +113,9 @@ pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>>
             let state = if complete { State::Complete } else { State::Partial };
             saved::save(attempt, &git, start, work, state)
         }
+        Err(error) if !complete => {
+            Saved { checkpoint: None, words: format!("The work could not be saved: {error}.") }
+        }
         _ => Saved::default(),
     };
     let mut conflicts = Vec::new();

@@ -153,6 +153,19 @@ fn a_run_that_failed_keeps_its_reason_and_its_work() {
 }
 
 #[test]
+fn a_run_that_failed_says_why_its_work_is_lost() {
+    let scene = handed_back();
+    fs::write(scene.attempt.dirs.handoff.join("1.bundle"), "gitdir: /\n\n").unwrap();
+    scene.result(Outcome::Failed, Some(Reason::AgentHung));
+    let (reason, message) = failure(perform::rebase(&scene.attempt));
+    assert_eq!(reason, Reason::AgentHung);
+    assert!(
+        message.starts_with("It ended with AgentHung. The work could not be saved: "),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_run_cannot_claim_a_success_reason_for_its_failure() {
     let scene = handed_back();
     scene.result(Outcome::Failed, Some(Reason::Pushed));

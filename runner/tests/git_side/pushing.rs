@@ -169,6 +169,18 @@ fn a_server_that_says_failure_after_the_move_is_not_believed() {
 }
 
 #[test]
+fn a_server_that_says_success_without_a_move_is_not_believed() {
+    let scene = landed(true, false);
+    let undo = "while read old new name; do [ $name = refs/heads/main ] && git update-ref $name $old; done; exit 0";
+    scene.hook("post-receive", undo);
+    let before = scene.tip("refs/heads/main");
+    let (reason, message) = failure(perform::push(&scene.attempt));
+    assert_eq!(reason, Reason::PushRejected);
+    assert!(message.contains("has not moved"), "{message}");
+    assert_eq!(scene.tip("refs/heads/main"), before);
+}
+
+#[test]
 fn somebody_who_builds_on_the_push_at_once_does_not_turn_it_into_a_race() {
     let scene = landed(true, false);
     let moves = "c=$(git commit-tree -p refs/heads/main -m On-top 'refs/heads/main^{tree}') && git update-ref refs/heads/main $c";

@@ -44,6 +44,19 @@ fn markers_that_were_left_are_rejected() {
 }
 
 #[test]
+fn a_marker_line_that_a_side_had_may_stay() {
+    let doc = |text: &str| format!("<<<<<<< HEAD\nis how a conflict begins\n{text}\n");
+    let scene = Scene::new(&[("doc", Some(&doc("a")))]);
+    scene.clone();
+    scene.agent_commit("Mine", &[("doc", Some(&doc("a1")))]);
+    scene.people_push("Theirs", &[("doc", Some(&doc("a2")))]);
+    scene.hand_back();
+    scene.rebase();
+    scene.resolve(&[("doc", Some(&doc("a12")))]);
+    assert_eq!(scene.push().reason, Some(Reason::Pushed));
+}
+
+#[test]
 fn a_file_out_of_scope_is_rejected_unless_anywhere_is_allowed() {
     let files = [("a", Some("a12\n")), ("x", Some("x1\n")), ("new", Some("n\n"))];
     let scene = conflicting(Scope::TaskFiles);
