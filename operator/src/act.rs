@@ -172,6 +172,13 @@ async fn delete_job(
 /// Events are for people: one that cannot be sent is logged and holds nothing up. Its name is
 /// made of what it says, so that it is not told twice.
 async fn publish(client: &Client, task: &ClaudeTask, key: &TaskKey, note: &Note, now: Timestamp) {
+    tracing::info!(
+        namespace = key.namespace,
+        task = key.name,
+        reason = note.reason,
+        note = note.text,
+        "told"
+    );
     let uid: String = key.uid.chars().take(8).collect();
     let event = Event {
         metadata: ObjectMeta {

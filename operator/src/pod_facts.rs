@@ -78,8 +78,8 @@ pub fn interrupted(seen: &PodSeen, facts: &PhaseFacts, known: Option<&Ending>) -
 }
 
 /// An ending from its parts.
-pub fn ending(reason: Reason, message: impl Into<String>) -> Ending {
-    Ending { reason, message: message.into() }
+pub fn ending(reason: Reason, message: impl AsRef<str>) -> Ending {
+    Ending { reason, message: message.as_ref().trim().to_owned() }
 }
 
 fn pod_reason(pod: &PodView) -> Option<Ending> {
@@ -161,6 +161,6 @@ pub fn stuck_after_oom(pod: &PodView) -> Option<(&'static str, &ContainerStateTe
 fn own_words(facts: &PhaseFacts) -> Option<Ending> {
     facts.iter().filter_map(PhaseFact::report).find_map(|report| {
         let reason = report.reason.filter(|reason| !reason.is_success())?;
-        Some(ending(reason, report.message.clone()))
+        Some(ending(reason, &report.message))
     })
 }

@@ -138,7 +138,7 @@ fn missing_volume(facts: &PhaseFacts, events: &[EventView]) -> Option<Ending> {
             && event.message.contains(names::GIT_CREDENTIALS.volume)
             && event.message.contains("secret")
     })?;
-    Some(ending(Reason::SecretMissing, event.message.clone()))
+    Some(ending(Reason::SecretMissing, &event.message))
 }
 
 fn last_pull(events: &[EventView]) -> Option<Timestamp> {

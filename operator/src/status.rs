@@ -59,7 +59,7 @@ fn told_by_pod(
 ) -> ClaudeTaskStatus {
     ClaudeTaskStatus {
         phase: Some(fold::display(facts, ending)),
-        phases: fold::phases(facts, ending),
+        phases: phases(facts, ending),
         pod_name: Some(pod.to_owned()),
         started_at: fold::started_at(facts).or(last.started_at),
         result: fold::result(facts),
@@ -67,6 +67,20 @@ fn told_by_pod(
         session_id: fold::session_id(facts),
         ..ClaudeTaskStatus::default()
     }
+}
+
+/// A container may report success and still be what the kubelet killed a process of, and the Pod
+/// never gets on: then its phase is what failed.
+fn phases(facts: &PhaseFacts, ending: Option<&Ending>) -> Vec<PhaseStatus> {
+    let mut phases = fold::phases(facts, ending);
+    let starved = ending.filter(|ending| ending.reason == Reason::OutOfMemory);
+    let last = phases.iter_mut().rfind(|phase| phase.started_at.is_some());
+    if let (Some(ending), Some(last)) = (starved, last) {
+        last.state = PhaseState::Failed;
+        last.reason = Some(ending.reason);
+        last.message.clone_from(&ending.message);
+    }
+    phases
 }
 
 /// Without a Pod the last status is all there is; phases that had not ended never will.

@@ -29,6 +29,7 @@ pub async fn refuse(
     if object.metadata.uid.as_ref() != Some(&key.uid) || has_begun(&object) {
         return Ok(());
     }
+    tracing::warn!(namespace = key.namespace, task = key.name, error = invalid.error, "unreadable");
     let status = verdict(invalid, object.metadata.generation, now);
     let version = object.metadata.resource_version.as_deref();
     act::put_status(client, key, version, &status).await.map(|_| ())

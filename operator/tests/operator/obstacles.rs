@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crd::status::{ConditionStatus, SUCCEEDED};
+use crd::status::{ConditionStatus, PhaseState, SUCCEEDED};
 use crd::{ClaudeTaskStatus, Outcome, Phase, Reason, Report};
 use jiff::Timestamp;
 use operator::decide::{Action, Decision, decide};
@@ -190,6 +190,19 @@ fn an_oom_kill_that_leaves_the_pod_pending_is_found_after_thirty_seconds() {
     let observed = seen(job(), vec![stuck.running("save", 2).seen()]);
     assert_eq!(up_at(&observed, at(49)), None);
     assert!(up_at(&observed, at(50)).unwrap().starts_with("OutOfMemory: container run"));
+}
+
+#[test]
+fn the_phase_that_starved_failed_although_it_reported_success() {
+    let report = Report::new(Phase::Run, Outcome::Succeeded);
+    let stuck = Pod::new().succeeded(1).ended("run", (11, 20), 0, "OOMKilled", &report.encode());
+    let known = sample::because(Reason::OutOfMemory, "container run used more memory");
+    let shown = operator::status::Known { obstacle: Some(&known), ..Default::default() };
+    let task = task_with(operator::status::next(&task(), 1, shown, at(50)));
+    let gone = Observed { pods: vec![stuck.gone()], ..Observed::default() };
+    let decision = decide(&task, &gone, &settings(), at(60));
+    let run = &written(&decision).unwrap().phases[1];
+    assert_eq!((run.state, run.reason), (PhaseState::Failed, Some(Reason::OutOfMemory)));
 }
 
 #[test]
