@@ -30,9 +30,10 @@ const LAST_LIMIT: Duration = Duration::from_secs(12);
 const LEASE: &str = "lease";
 
 /// Something kept the work from being saved.
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
+pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
-struct Saver {
+/// The sidecar's state.
+pub struct Saver {
     attempt: Attempt,
     git: Git,
     /// The last bundle that is on the checkpoint.
@@ -55,7 +56,11 @@ pub fn save(attempt: &Attempt, terminate: &Stop) {
 }
 
 impl Saver {
-    fn open(attempt: &Attempt) -> Result<Self, Trouble> {
+    /// Makes the repository, or takes up that of an earlier start, and looks up the checkpoint.
+    ///
+    /// # Errors
+    /// [`Trouble`] when the repository cannot be made.
+    pub fn open(attempt: &Attempt) -> Result<Self, Trouble> {
         // Saving goes on after SIGTERM.
         let mut attempt = attempt.steadfast();
         attempt.remote.limit = Some(LIMIT);
@@ -74,7 +79,7 @@ impl Saver {
     }
 
     /// Pushes the newest bundle if it is new and more will follow.
-    fn look(&mut self) {
+    pub fn look(&mut self) {
         if checkpoint::is_safe(&self.attempt.dirs) {
             return;
         }
@@ -87,7 +92,7 @@ impl Saver {
 
     /// After SIGTERM, which reaches `run` at the same time: waits for its last bundle as long as
     /// the grace period allows, and pushes the newest.
-    fn finish(&mut self) {
+    pub fn finish(&mut self) {
         let grace = self.attempt.document.settings.grace_period.saturating_sub(LAST_PUSH);
         let deadline = Instant::now() + Duration::from_secs(grace.into());
         self.attempt.remote.limit = Some(LAST_LIMIT);

@@ -5,9 +5,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crd::Outcome;
+use runner::checkpoint;
 use runner::git::Stop;
 use runner::handoff::Extent;
-use runner::{checkpoint, save};
+use runner::save::{self, Saver};
 
 use crate::scene::{CHECKPOINT, Scene};
 
@@ -37,12 +38,16 @@ fn cloned() -> Scene {
     scene
 }
 
+/// Subject of the agent's commit on the checkpoint.
+fn stored(scene: &Scene) -> Option<String> {
+    scene.tip(CHECKPOINT)?;
+    Some(scene.ask(&["log", "-1", "--format=%s", &format!("{CHECKPOINT}^")]))
+}
+
 /// Waits until the checkpoint holds the agent's commit with this subject.
 fn wait_for(scene: &Scene, subject: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while scene.tip(CHECKPOINT).is_none()
-        || scene.ask(&["log", "-1", "--format=%s", &format!("{CHECKPOINT}^")]) != subject
-    {
+    while stored(scene).as_deref() != Some(subject) {
         assert!(Instant::now() < deadline, "{subject} never came");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -74,17 +79,34 @@ fn each_new_partial_bundle_is_pushed() {
 }
 
 #[test]
+fn a_bundle_is_pushed_once() {
+    let scene = cloned();
+    scene.hook("post-receive", "echo push >> pushes");
+    let mut saver = Saver::open(&scene.attempt).unwrap();
+    scene.agent_commit("Work", &[("a", Some("1"))]);
+    scene.bundle(1, Extent::Partial);
+    for _ in 0..3 {
+        saver.look();
+    }
+    assert_eq!(std::fs::read_to_string(scene.remote().join("pushes")).unwrap(), "push\n");
+}
+
+#[test]
 fn at_the_end_it_waits_for_the_last_bundle() {
     let scene = cloned();
-    let sidecar = Sidecar::start(&scene);
-    wait_for_start(&scene);
+    let mut saver = Saver::open(&scene.attempt).unwrap();
     scene.agent_commit("First", &[("a", Some("1"))]);
     scene.bundle(1, Extent::Partial);
-    sidecar.terminate.store(true, Ordering::SeqCst);
     scene.agent_commit("Last", &[("a", Some("2"))]);
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        tell.send(()).unwrap();
+        saver.finish();
+    });
+    told.recv().unwrap();
     scene.bundle(2, Extent::Final);
-    sidecar.terminate();
-    wait_for(&scene, "Last");
+    thread.join().unwrap();
+    assert_eq!(stored(&scene).as_deref(), Some("Last"));
 }
 
 #[test]
