@@ -53,6 +53,8 @@ pub fn operator(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
     let chart = checkout().join("charts/claude-task");
     helm.args(["upgrade", "--install", RELEASE]).arg(chart);
     helm.args(["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout=120s"]);
+    // A hand that changed an object of the release since, such as the CRD, owns fields of it.
+    helm.arg("--force-conflicts");
     for (image, key) in [("operator", "image"), ("runner", "runner.image")] {
         let name = cluster.image(image);
         let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "latest"));

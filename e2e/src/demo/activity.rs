@@ -7,11 +7,13 @@ use crd::names;
 use serde::Deserialize;
 
 /// Characters of an activity at most.
-const LONGEST: usize = 100;
+const LONGEST: usize = 160;
 
 #[derive(Deserialize)]
 struct Line {
     kind: String,
+    #[serde(default)]
+    phase: String,
     turn: Option<u32>,
     tool: Option<String>,
     #[serde(default)]
@@ -23,15 +25,16 @@ struct Line {
 pub fn of_line(line: &str) -> Option<String> {
     let line: Line = serde_json::from_str(line).ok()?;
     let text = without_tree(&line.text);
-    let said = match (line.kind.as_str(), line.tool) {
-        ("tool", Some(tool)) => format!("{tool} {text}"),
-        ("text", _) => format!("“{text}”"),
-        ("turn", _) => "thinks".to_owned(),
-        _ => text,
-    };
     let turn = line.turn.map(|turn| format!("turn {turn} · ")).unwrap_or_default();
-    let whole = one_line(&format!("{turn}{said}"));
-    (!whole.is_empty()).then_some(whole)
+    let whole = match (line.kind.as_str(), line.tool) {
+        // What the answer is comes in the next line.
+        ("turn", _) => return None,
+        ("tool", Some(tool)) => format!("{turn}{tool} {text}"),
+        ("text", _) => format!("{turn}“{text}”"),
+        _ if text.is_empty() => return None,
+        _ => format!("{}: {text}", line.phase),
+    };
+    Some(one_line(&whole))
 }
 
 /// Paths as the repository has them: commands begin in the work tree anyway.
@@ -44,11 +47,15 @@ fn without_tree(text: &str) -> String {
 
 /// The text on one line of limited length, without control characters.
 pub fn one_line(text: &str) -> String {
-    let visible = text.trim().replace(|one: char| one.is_control(), " ");
-    if visible.chars().count() <= LONGEST {
-        return visible;
+    cut(text.trim().replace(|one: char| one.is_control(), " ").as_str(), LONGEST)
+}
+
+/// At most so many characters of the text, with an ellipsis when something is missing.
+pub fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
     }
-    let kept: String = visible.chars().take(LONGEST - 1).collect();
+    let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
     format!("{}…", kept.trim_end())
 }
 
@@ -69,15 +76,15 @@ mod tests {
     fn words_of_the_model_and_steps_of_a_phase_are_shown() {
         let said = of_line(r#"{"kind":"text","turn":2,"text":"First this.\nThen that."}"#);
         assert_eq!(said.as_deref(), Some("turn 2 · “First this. Then that.”"));
-        let step = of_line(r#"{"kind":"phase","text":"fetches main"}"#);
-        assert_eq!(step.as_deref(), Some("fetches main"));
-        assert_eq!(of_line(r#"{"kind":"turn","turn":4}"#).as_deref(), Some("turn 4 · thinks"));
+        let step = of_line(r#"{"phase":"clone","kind":"phase","text":"fetches main"}"#);
+        assert_eq!(step.as_deref(), Some("clone: fetches main"));
     }
 
     #[test]
     fn other_lines_are_no_activity() {
         assert_eq!(of_line("plain text"), None);
         assert_eq!(of_line(r#"{"kind":"phase","text":""}"#), None);
+        assert_eq!(of_line(r#"{"kind":"turn","turn":4}"#), None);
         assert_eq!(of_line("[1]"), None);
     }
 

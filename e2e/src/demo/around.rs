@@ -2,29 +2,27 @@
 //!
 //! Not here: running them.
 
-use crd::ClaudeTask;
+use crd::{ClaudeTask, Phase};
 
-use super::files;
 use super::plot::NAMESPACE;
-use super::screen::Screen;
 use super::stage::Stage;
+use crate::cluster::Progress;
 use crate::cluster::layout::Layout;
 use crate::parts;
 
 /// Prints them.
-pub fn tell(stage: &Stage, tasks: &[ClaudeTask], screen: &mut Screen) {
-    screen.say("");
-    screen.say("To look around, in another terminal:");
+pub fn tell(stage: &Stage, tasks: &[ClaudeTask], progress: &Progress) {
+    progress.say("");
+    progress.say("To look around, in another terminal:");
     for line in commands(stage, tasks) {
-        screen.say(&format!("  {line}"));
+        progress.say(format!("  {line}"));
     }
-    screen.say("");
+    progress.say("");
 }
 
 fn commands(stage: &Stage, tasks: &[ClaudeTask]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let kubeconfig = files::shown(&stage.cluster.kubeconfig());
-    lines.push(format!("export KUBECONFIG={kubeconfig}"));
+    let kubeconfig = stage.cluster.kubeconfig();
+    let mut lines = vec![format!("export KUBECONFIG={}", kubeconfig.display())];
     if let (None, Ok(layout)) = (stage.cluster.context(), Layout::from_env()) {
         lines.push(format!("export PATH={}:$PATH", layout.bin().display()));
     }
@@ -34,7 +32,9 @@ fn commands(stage: &Stage, tasks: &[ClaudeTask]) -> Vec<String> {
         lines.push(format!("kubectl describe claudetask -n {NAMESPACE} {name}"));
     }
     if let Some(pod) = last.and_then(|task| task.status.as_ref()?.pod_name.as_deref()) {
-        lines.push(format!("kubectl logs -n {NAMESPACE} {pod} -c run"));
+        for phase in Phase::ALL.into_iter().filter(|phase| phase.is_agent()) {
+            lines.push(format!("kubectl logs -n {NAMESPACE} {pod} -c {}", phase.container()));
+        }
     }
     let (user, password) = parts::COLLEAGUE;
     let url = stage.remote.url.replacen("://", &format!("://{user}:{password}@"), 1);

@@ -21,7 +21,8 @@ pub fn lines(before: Option<&Row>, after: &Row) -> Vec<String> {
     let activity = activity.then(|| after.activity.clone());
     let end = after.succeeded.map(|good| if good { "Succeeded: " } else { "Failed: " });
     let activity = activity.map(|text| format!("{}{text}", end.unwrap_or("  ")));
-    phases.chain(activity).map(|line| format!("{}  {line}", after.task)).collect()
+    let time = after.time.map_or_else(|| "–".to_owned(), short);
+    phases.chain(activity).map(|line| format!("{}  {time:>5}  {line}", after.task)).collect()
 }
 
 const fn word(state: PhaseState) -> &'static str {
@@ -53,20 +54,23 @@ mod tests {
     #[test]
     fn only_what_changed_is_told() {
         let first = row([PhaseState::Running, PENDING, PENDING, PENDING, PENDING], "fetches", None);
-        assert_eq!(lines(None, &first), ["a  ◔ Clone begins", "a    fetches"]);
+        assert_eq!(lines(None, &first), ["a     3s  ◔ Clone begins", "a     3s    fetches"]);
         assert_eq!(lines(Some(&first), &first), [""; 0]);
         let second = row(
             [PhaseState::Succeeded, PhaseState::Running, PENDING, PENDING, PENDING],
             "fetches",
             None,
         );
-        assert_eq!(lines(Some(&first), &second), ["a  ● Clone done after 3s", "a  ◔ Run begins"]);
+        assert_eq!(
+            lines(Some(&first), &second),
+            ["a     3s  ● Clone done after 3s", "a     3s  ◔ Run begins"]
+        );
     }
 
     #[test]
     fn the_verdict_is_the_last_line() {
         let states = [PhaseState::Succeeded; 5];
         let (before, after) = (row(states, "x", None), row(states, "Pushed: y", Some(true)));
-        assert_eq!(lines(Some(&before), &after), ["a  Succeeded: Pushed: y"]);
+        assert_eq!(lines(Some(&before), &after), ["a     3s  Succeeded: Pushed: y"]);
     }
 }

@@ -42,7 +42,7 @@ pub async fn push(stage: &Stage) -> Result<String> {
     let commit = pushed?;
     Ok(format!(
         "A colleague pushes {} “{}” to main, while Claude works on {}.",
-        &commit[..10],
+        &commit[..12],
         shop::SHIPPING_SUBJECT,
         conflict.name
     ))

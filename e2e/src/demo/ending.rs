@@ -15,7 +15,7 @@ use super::{diagnosis, files};
 use crate::repo::Work;
 
 /// Characters of a commit's name that are shown.
-const SHORT: usize = 10;
+const SHORT: usize = 12;
 
 /// Tells all of it; true when every task has succeeded.
 pub async fn tell(stage: &Stage, tasks: &[ClaudeTask], screen: &mut Screen) -> Result<bool> {
@@ -100,7 +100,9 @@ async fn graph(stage: &Stage, colour: bool) -> Result<String> {
     let colour = if colour { "--color=always" } else { "--color=never" };
     let abbrev = format!("--abbrev={SHORT}");
     let log = ["log", "--graph", "--oneline", "--decorate", "--remotes", colour, &abbrev];
-    clone.git(&[&log[..], &["--decorate-refs-exclude=refs/remotes/origin/HEAD"]].concat()).await
+    let remote = "--decorate-refs=refs/remotes/origin/*";
+    let no_head = "--decorate-refs-exclude=refs/remotes/origin/HEAD";
+    clone.git(&[&log[..], &[remote, no_head]].concat()).await
 }
 
 fn cost(tasks: &[ClaudeTask], scripted: bool) -> String {

@@ -24,7 +24,7 @@ use super::row::Row;
 use super::screen::Screen;
 use super::stage::Stage;
 use super::stop::{Stop, Stopped};
-use super::{changes, colleague, table};
+use super::{changes, colleague, screen, table};
 
 /// Longest time until both verdicts: beyond the operator's own deadline.
 const LIMIT: Duration = Duration::from_mins(25);
@@ -133,9 +133,9 @@ impl Live<'_> {
         };
         let rows: Vec<Row> = self.names.iter().map(row).collect();
         if self.screen.is_terminal() {
-            let colour = self.screen.colour();
+            let (width, colour) = (screen::width(), self.screen.colour());
             let mut lines = vec![String::new()];
-            lines.extend(table::lines(&rows, colour));
+            lines.extend(table::lines(&rows, width, colour));
             lines.extend([String::new(), table::legend(colour)]);
             self.screen.draw(&lines);
         } else {

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
+use crd::ClaudeTask;
 use jiff::Timestamp;
 
 use crate::cluster::{Cluster, Progress, Target};
@@ -72,7 +73,12 @@ async fn play(options: &Options, stop: &Stop) -> Result<bool> {
     let run = format!("{:05x}", Timestamp::now().as_second() & 0xf_ffff);
     // Held to the end: the addresses that are shown are good as long as this lives.
     let (stage, good) = match show(&cluster, model, &run, &progress, stop).await {
-        Ok((stage, good)) => (Some(stage), good),
+        Ok((stage, tasks, good)) => {
+            if !options.once() {
+                around::tell(&stage, &tasks, &progress);
+            }
+            (Some(stage), good)
+        }
         Err(error) => {
             if !stop.is_asked() {
                 failed(&error);
@@ -114,7 +120,7 @@ async fn show(
     run: &str,
     progress: &Progress,
     stop: &Stop,
-) -> Result<(Stage, bool)> {
+) -> Result<(Stage, Vec<ClaudeTask>, bool)> {
     let stage = Stage::set(cluster, model, run, progress, stop).await?;
     stage.apply(progress, stop).await?;
     let mut screen = Screen::stdout();
@@ -128,6 +134,5 @@ async fn show(
         }
     };
     let good = ending::tell(&stage, &tasks, &mut screen).await?;
-    around::tell(&stage, &tasks, &mut screen);
-    Ok((stage, good))
+    Ok((stage, tasks, good))
 }

@@ -77,7 +77,8 @@ impl Plot {
         format!(
             "\
 # A task of the demo: {shows}.
-# A ClaudeTask runs once. To run this one again, change its name and apply the file.
+# It pushes the branch {branch}.
+# A ClaudeTask runs once: to run this one again, change its name and apply the file.
 apiVersion: {api}
 kind: {kind}
 metadata:
@@ -91,7 +92,6 @@ spec:
   prompt: |
     {prompt}{mark}
   rebase: {{onto: main, conflicts: Resolve}}
-  push: {{branch: {branch}}}
   verify: [\"{VERIFY}\"]
   claude:
     credentialsSecret: {{name: {MODEL_SECRET}}}

@@ -58,6 +58,12 @@ impl Screen {
     }
 }
 
+/// Columns of the terminal as it is now, 80 where it does not say.
+pub fn width() -> usize {
+    let columns = rustix::termios::tcgetwinsize(stdout()).map(|size| size.ws_col);
+    columns.ok().filter(|columns| *columns > 0).map_or(80, usize::from)
+}
+
 /// A reader that went away is no reason to stop: what was started must still be ended.
 fn print(text: &str) {
     let mut out = stdout().lock();

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use crd::Phase;
 use crd::status::PhaseState;
 
+use super::activity::cut;
 use super::row::{Cell, Row};
 
 const GAP: &str = "  ";
@@ -52,46 +52,57 @@ pub fn legend(colour: bool) -> String {
     painted(&legend, Paint::Dim, colour)
 }
 
-/// A line of headings, then one for each row.
-pub fn lines(rows: &[Row], colour: bool) -> Vec<String> {
-    let heading: Vec<_> = headings().into_iter().map(|text| (text, Paint::Dim)).collect();
+/// A line of headings, then one for each row; two where `width` has no room for the activity.
+pub fn lines(rows: &[Row], width: usize, colour: bool) -> Vec<String> {
+    let heading = HEADINGS.map(|text| (text.to_owned(), Paint::Dim));
     let table: Vec<_> = std::iter::once(heading).chain(rows.iter().map(texts)).collect();
-    let columns = table[0].len();
-    let widest = |column: usize| table.iter().map(|row| width(&row[column].0)).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(widest).collect();
-    table.iter().map(|row| line(row, &widths, colour)).collect()
-}
-
-fn headings() -> Vec<String> {
-    let phases = Phase::ALL.map(heading).into_iter();
-    let all = std::iter::once("TASK").chain(phases).chain(["TIME", "COST", "LAST ACTIVITY"]);
-    all.map(str::to_owned).collect()
-}
-
-/// The heading of a phase's column.
-pub const fn heading(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Clone => "CLONE",
-        Phase::Run => "RUN",
-        Phase::Rebase => "REBASE",
-        Phase::ConflictResolution => "CONFLICTS",
-        Phase::Push => "PUSH",
+    let widest = |column: usize| table.iter().map(|row| length(&row[column].0)).max();
+    let widths: [usize; COLUMNS] = std::array::from_fn(|column| widest(column).unwrap_or(0));
+    let taken = widths.iter().sum::<usize>() + COLUMNS * GAP.len();
+    let room = width.saturating_sub(taken);
+    let fits = room >= ACTIVITY_ROOM;
+    let activities = rows.iter().map(|row| (row.activity.as_str(), paint_of(row)));
+    let activities = std::iter::once((ACTIVITY, Paint::Dim)).chain(activities);
+    let mut lines = Vec::new();
+    for (index, (row, (activity, paint))) in table.iter().zip(activities).enumerate() {
+        let line = line(row, &widths, colour);
+        if fits {
+            let activity = painted(&cut(activity, room), paint, colour);
+            lines.push(format!("{line}{GAP}{activity}"));
+            continue;
+        }
+        lines.push(line);
+        if index > 0 {
+            let activity = cut(activity, width.saturating_sub(GAP.len()));
+            lines.push(format!("{GAP}{}", painted(&activity, paint, colour)));
+        }
     }
+    lines
 }
 
-fn texts(row: &Row) -> Vec<(String, Paint)> {
-    let end = match row.succeeded {
-        None => Paint::Plain,
-        Some(true) => Paint::Good,
-        Some(false) => Paint::Bad,
-    };
+const COLUMNS: usize = 8;
+const HEADINGS: [&str; COLUMNS] =
+    ["TASK", "CLONE", "RUN", "REBASE", "CONFLICTS", "PUSH", "TIME", "COST"];
+const ACTIVITY: &str = "LAST ACTIVITY";
+/// Less room than this says too little.
+const ACTIVITY_ROOM: usize = 40;
+
+fn texts(row: &Row) -> [(String, Paint); COLUMNS] {
     let none = || "–".to_owned();
     let time = row.time.map_or_else(none, short);
     let cost = row.cost.clone().unwrap_or_else(none);
-    let mut texts = vec![(row.task.clone(), Paint::Plain)];
-    texts.extend(row.cells.iter().map(|cell| (cell_text(cell), cell_paint(cell.state))));
-    texts.extend([(time, Paint::Plain), (cost, Paint::Plain), (row.activity.clone(), end)]);
-    texts
+    let [clone, run, rebase, conflicts, push] =
+        row.cells.map(|cell| (cell_text(&cell), cell_paint(cell.state)));
+    let name = (row.task.clone(), Paint::Plain);
+    [name, clone, run, rebase, conflicts, push, (time, Paint::Plain), (cost, Paint::Plain)]
+}
+
+const fn paint_of(row: &Row) -> Paint {
+    match row.succeeded {
+        None => Paint::Plain,
+        Some(true) => Paint::Good,
+        Some(false) => Paint::Bad,
+    }
 }
 
 fn cell_text(cell: &Cell) -> String {
@@ -109,15 +120,14 @@ const fn cell_paint(state: PhaseState) -> Paint {
 }
 
 fn line(row: &[(String, Paint)], widths: &[usize], colour: bool) -> String {
-    let cells = row.iter().zip(widths).enumerate().map(|(column, ((text, paint), width))| {
-        let is_last = column + 1 == row.len();
-        let pad = if is_last { 0 } else { width.saturating_sub(self::width(text)) };
-        format!("{}{}", painted(text, *paint, colour), " ".repeat(pad))
+    let cells = row.iter().zip(widths).map(|((text, paint), width)| {
+        let pad = " ".repeat(width.saturating_sub(length(text)));
+        format!("{}{pad}", painted(text, *paint, colour))
     });
     cells.collect::<Vec<_>>().join(GAP)
 }
 
-fn width(text: &str) -> usize {
+fn length(text: &str) -> usize {
     text.chars().count()
 }
 
@@ -167,26 +177,36 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_text() {
-        let lines = lines(&[row(), Row { task: "a".to_owned(), ..row() }], false);
+        let lines = lines(&[row(), Row { task: "a".to_owned(), ..row() }], 130, false);
+        let columns = "● 4s   ◔ 1m12s  ○       –          ✕ 1s  1m17s  $0.12";
         assert_eq!(
             lines,
             [
-                "TASK        CLONE  RUN      REBASE  CONFLICTS  PUSH  TIME   COST   LAST ACTIVITY",
-                "discount-1  ● 4s   ◔ 1m12s  ○       –          ✕ 1s  1m17s  $0.12  turn 3 · Edit src/total.sh",
-                "a           ● 4s   ◔ 1m12s  ○       –          ✕ 1s  1m17s  $0.12  turn 3 · Edit src/total.sh",
+                "TASK        CLONE  RUN      REBASE  CONFLICTS  PUSH  TIME   COST   LAST ACTIVITY"
+                    .to_owned(),
+                format!("discount-1  {columns}  turn 3 · Edit src/total.sh"),
+                format!("a           {columns}  turn 3 · Edit src/total.sh"),
             ]
         );
     }
 
     #[test]
+    fn a_narrow_terminal_has_the_activity_on_a_line_of_its_own() {
+        let lines = lines(&[row()], 20, false);
+        assert!(lines[0].ends_with("COST "), "{lines:?}");
+        assert_eq!(lines[2], "  turn 3 · Edit src…");
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
     fn colours_change_no_column() {
-        let plain = lines(&[row()], false);
-        let mut coloured = lines(&[row()], true).join("\n");
+        let plain = lines(&[row()], 130, false);
+        let mut coloured = lines(&[row()], 130, true).join("\n");
         for code in ["0", "2", "31", "32", "33"] {
             coloured = coloured.replace(&format!("\x1b[{code}m"), "");
         }
         assert_eq!(coloured, plain.join("\n"));
-        assert_ne!(lines(&[row()], true), plain);
+        assert_ne!(lines(&[row()], 130, true), plain);
     }
 
     #[test]
