@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use crd::spec::SecretName;
 use crd::{ClaudeTask, ClaudeTaskSpec};
 use kube::api::PostParams;
 use serde_json::json;
@@ -122,6 +123,11 @@ impl<'a> Case<'a> {
         }))?;
         change(&mut spec);
         Ok(ClaudeTask::new(&self.name, spec))
+    }
+
+    /// Makes the task use the git Secret that has its own name.
+    pub fn use_own_secret(&self, spec: &mut ClaudeTaskSpec) {
+        spec.repository.credentials_secret = Some(SecretName { name: self.name.clone() });
     }
 
     /// Applies the task.

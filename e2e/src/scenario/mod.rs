@@ -9,6 +9,7 @@ mod run;
 mod site;
 mod verdict;
 
+mod access;
 mod agent;
 mod landing;
 mod operator;
@@ -49,7 +50,7 @@ use scenarios;
 /// Scenarios that can be played side by side.
 pub fn side_by_side() -> Vec<Scenario> {
     // The slow ones first, so that none of them is left over at the end.
-    [pod::ALL, landing::ALL, agent::ALL, secrecy::ALL, refusal::ALL].concat()
+    [pod::ALL, landing::ALL, agent::ALL, secrecy::ALL, access::ALL, refusal::ALL].concat()
 }
 
 /// Scenarios that touch what all share, and are played one after the other.

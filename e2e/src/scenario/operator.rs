@@ -7,6 +7,7 @@ use crd::status::SUCCEEDED;
 use serde_json::json;
 
 use super::case::Case;
+use super::pod::{jobs, pods};
 use crate::git_server::{Action, Call};
 use crate::model_server::Step;
 
@@ -70,6 +71,8 @@ async fn an_unknown_image_is_told_and_ends_the_task(case: Case<'_>) -> anyhow::R
     let verdict = verdict?;
     verdict.expect(Reason::ImagePullFailed)?;
     ensure!(verdict.message().contains("no-such-image"), "{}", verdict.message());
+    ensure!(pods(&case).await?.is_empty(), "a Pod is left that could start");
+    ensure!(jobs(&case).await?.is_empty(), "a Job is left that could start a Pod");
     case.expect_model_requests(0).await
 }
 

@@ -57,12 +57,12 @@ fn of_task(case: &Case<'_>) -> ListParams {
     ListParams::default().labels(&format!("{}={}", names::LABEL_TASK, case.name))
 }
 
-async fn pods(case: &Case<'_>) -> anyhow::Result<Vec<Pod>> {
+pub(super) async fn pods(case: &Case<'_>) -> anyhow::Result<Vec<Pod>> {
     let pods: Api<Pod> = Api::namespaced(case.site.client.clone(), &case.site.namespace);
     Ok(pods.list(&of_task(case)).await?.items)
 }
 
-async fn jobs(case: &Case<'_>) -> anyhow::Result<Vec<Job>> {
+pub(super) async fn jobs(case: &Case<'_>) -> anyhow::Result<Vec<Job>> {
     let jobs: Api<Job> = Api::namespaced(case.site.client.clone(), &case.site.namespace);
     Ok(jobs.list(&of_task(case)).await?.items)
 }

@@ -33,10 +33,8 @@ async fn refused(
     }
     let verdict = case
         .run(|spec| {
-            if let (false, Some(reference)) =
-                (secret.is_empty(), &mut spec.repository.credentials_secret)
-            {
-                reference.name.clone_from(&case.name);
+            if !secret.is_empty() {
+                case.use_own_secret(spec);
             }
             change(spec);
         })
