@@ -1,4 +1,6 @@
 //! The refs of a remote as `git ls-remote --symref` prints them. Pure.
+//!
+//! Not here: which of them a task means ([`crate::clone::branches`]).
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! Commit messages: marks that the agent faked go out, the task's own goes in. Pure.
 //!
-//! Trailers are as in git-interpret-trailers(1).
+//! Trailers are as in git-interpret-trailers(1). Not here: what the mark says
+//! ([`crate::land::stamp`]).
 
 /// The message without lines that look like anybody's mark (`ClaudeTask: …`, whatever the case),
 /// and without the blanks around it.

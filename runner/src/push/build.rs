@@ -1,7 +1,8 @@
 //! The commit to be pushed, made of a trusted tree and contents that were handed back.
 //!
 //! Every handed-back file is checked: in scope, a text without left-over markers, the mode that the
-//! path had. Whatever else the agent did in its working copy never gets here.
+//! path had. Whatever else the agent did in its working copy never gets here. Not here: how a
+//! content gets into a tree ([`crate::push::tree`]).
 
 use std::collections::BTreeSet;
 

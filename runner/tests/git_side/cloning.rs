@@ -1,4 +1,6 @@
 //! What Clone finds before a cent is spent.
+//!
+//! Not here: what a server answers (`logins`).
 
 use std::fs;
 

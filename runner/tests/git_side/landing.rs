@@ -1,4 +1,6 @@
 //! How a change gets onto the onto branch.
+//!
+//! Not here: the push (`pushing`).
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,6 @@
 //! Which login goes where, and what a server's refusal means.
+//!
+//! Not here: a task that fails for other reasons.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,6 @@
 //! How a finished commit gets onto its branch, whatever the server and other people do.
+//!
+//! Not here: what is in the commit.
 
 use std::time::Duration;
 

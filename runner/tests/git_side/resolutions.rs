@@ -1,4 +1,6 @@
 //! What Push takes from ConflictResolution, and what it rejects.
+//!
+//! Not here: how the contents came about.
 
 use std::fs;
 use std::os::unix::fs::symlink;

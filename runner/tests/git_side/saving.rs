@@ -1,10 +1,13 @@
 //! The sidecar that saves partial work.
+//!
+//! Not here: what Rebase stores.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crd::Outcome;
+use jiff::Timestamp;
 use runner::checkpoint;
 use runner::git::Stop;
 use runner::handoff::Extent;
@@ -78,9 +81,16 @@ fn each_new_partial_bundle_is_pushed() {
     sidecar.terminate();
 }
 
+/// A clock that never shows the same second twice, so that no two commits are the same.
+fn ticking() -> Timestamp {
+    static SECONDS: AtomicI64 = AtomicI64::new(1_700_000_000);
+    Timestamp::from_second(SECONDS.fetch_add(1, Ordering::SeqCst)).unwrap()
+}
+
 #[test]
 fn a_bundle_is_pushed_once() {
-    let scene = cloned();
+    let mut scene = cloned();
+    scene.attempt.clock = ticking;
     scene.hook("post-receive", "echo push >> pushes");
     let mut saver = Saver::open(&scene.attempt).unwrap();
     scene.agent_commit("Work", &[("a", Some("1"))]);
@@ -89,6 +99,18 @@ fn a_bundle_is_pushed_once() {
         saver.look();
     }
     assert_eq!(std::fs::read_to_string(scene.remote().join("pushes")).unwrap(), "push\n");
+}
+
+#[test]
+fn the_last_bundle_of_a_run_is_left_to_rebase() {
+    let scene = cloned();
+    let mut saver = Saver::open(&scene.attempt).unwrap();
+    scene.agent_commit("Work", &[("a", Some("1"))]);
+    scene.bundle(1, Extent::Final);
+    saver.look();
+    assert_eq!(stored(&scene), None);
+    saver.finish();
+    assert_eq!(stored(&scene).as_deref(), Some("Work"));
 }
 
 #[test]

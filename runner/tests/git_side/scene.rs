@@ -1,4 +1,6 @@
 //! A remote, a Pod's directories, and everybody who works on them.
+//!
+//! Not here: what is to be shown.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

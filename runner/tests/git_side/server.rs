@@ -1,6 +1,8 @@
 //! A small web server in front of `git http-backend`, for logins, refusals and redirects.
 //!
 //! One thread a connection, one request a connection; just enough HTTP for git.
+//!
+//! Not here: the repositories.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
