@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use crd::document::Unwritable;
-use crd::{ClaudeTask, TaskDocument, names};
+use crd::{ClaudeTask, Phase, TaskDocument, names};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
-use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
 
@@ -52,39 +52,39 @@ pub fn build(
         not_after,
         settings.runner(),
     )?;
-    let labels = labels(&document);
-    Ok(Job {
-        metadata: ObjectMeta {
-            name: Some(name(&document.name, &document.uid, attempt)),
-            namespace: Some(document.namespace.clone()),
-            labels: Some(labels.clone()),
-            annotations: Some(BTreeMap::from([(
-                names::ANNOTATION_NOT_AFTER.to_owned(),
-                not_after.to_string(),
-            )])),
-            owner_references: Some(vec![owner(&document)]),
-            ..ObjectMeta::default()
-        },
-        spec: Some(JobSpec {
-            // A second Pod would run the task twice; attempts are ours to count.
-            backoff_limit: Some(0),
-            // Even then, none before the first is certainly over.
-            pod_replacement_policy: Some("Failed".to_owned()),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels),
-                    annotations: Some(BTreeMap::from([(
-                        names::ANNOTATION_DEFAULT_CONTAINER.to_owned(),
-                        crd::Phase::Run.container().to_owned(),
-                    )])),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod::build(task, &document.encode()?, settings)),
-            },
-            ..JobSpec::default()
-        }),
-        status: None,
-    })
+    let spec = pod::build(task, &document.encode()?, settings);
+    Ok(Job { metadata: metadata(&document), spec: Some(job(&document, spec)), status: None })
+}
+
+fn metadata(document: &TaskDocument) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name(&document.name, &document.uid, document.attempt)),
+        namespace: Some(document.namespace.clone()),
+        labels: Some(labels(document)),
+        annotations: Some(annotation(names::ANNOTATION_NOT_AFTER, &document.not_after.to_string())),
+        owner_references: Some(vec![owner(document)]),
+        ..ObjectMeta::default()
+    }
+}
+
+fn job(document: &TaskDocument, pod: PodSpec) -> JobSpec {
+    let metadata = ObjectMeta {
+        labels: Some(labels(document)),
+        annotations: Some(annotation(names::ANNOTATION_DEFAULT_CONTAINER, Phase::Run.container())),
+        ..ObjectMeta::default()
+    };
+    JobSpec {
+        // A second Pod would run the task twice; attempts are ours to count.
+        backoff_limit: Some(0),
+        // Even then, none before the first is certainly over.
+        pod_replacement_policy: Some("Failed".to_owned()),
+        template: PodTemplateSpec { metadata: Some(metadata), spec: Some(pod) },
+        ..JobSpec::default()
+    }
+}
+
+fn annotation(name: &str, value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(name.to_owned(), value.to_owned())])
 }
 
 /// Name of the Job of an attempt: always the same, so that a second create is refused by the

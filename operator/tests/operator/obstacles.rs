@@ -38,45 +38,23 @@ const NO_SECRET: &str =
 
 /// Pods that do not get on, when that began, and the reason that is shown.
 fn obstacles() -> Vec<(&'static str, Observed, i64, Reason)> {
-    let waiting = |reason: &str, said: &str| Pod::new().waiting("clone", reason, said);
-    let model = Pod::new().succeeded(1).running("save", 2).waiting(
-        "run",
-        "CreateContainerConfigError",
-        "secret \"claude-api\" not found",
-    );
-    let unschedulable = Pod::new().condition(
-        "PodScheduled",
-        "False",
-        "Unschedulable",
-        "0/1 nodes: Insufficient cpu",
-    );
+    let waits = |reason: &str, said: &str, events: Vec<EventView>| {
+        with_events(&Pod::new().waiting("clone", reason, said), events)
+    };
+    let again = waits("ErrImagePull", IMAGE, vec![event("Pulling", "pulling", 290)]);
+    let git = waits("PodInitializing", "", vec![event("FailedMount", NO_SECRET, 9)]);
+    let said = "secret \"claude-api\" not found";
+    let model = Pod::new().succeeded(1).running("save", 2);
+    let model = model.waiting("run", "CreateContainerConfigError", said);
+    let full = "0/1 nodes: Insufficient cpu";
+    let node = Pod::new().condition("PodScheduled", "False", "Unschedulable", full);
     vec![
-        (
-            "image",
-            with_events(&waiting("ImagePullBackOff", IMAGE), vec![]),
-            0,
-            Reason::ImagePullFailed,
-        ),
-        (
-            "image, tried again just now",
-            with_events(&waiting("ErrImagePull", IMAGE), vec![event("Pulling", "pulling", 290)]),
-            0,
-            Reason::ImagePullFailed,
-        ),
-        (
-            "image name",
-            with_events(&waiting("InvalidImageName", "bad"), vec![]),
-            0,
-            Reason::ImagePullFailed,
-        ),
-        (
-            "git Secret",
-            with_events(&waiting("PodInitializing", ""), vec![event("FailedMount", NO_SECRET, 9)]),
-            0,
-            Reason::SecretMissing,
-        ),
+        ("image", waits("ImagePullBackOff", IMAGE, vec![]), 0, Reason::ImagePullFailed),
+        ("image, tried again just now", again, 0, Reason::ImagePullFailed),
+        ("image name", waits("InvalidImageName", "bad", vec![]), 0, Reason::ImagePullFailed),
+        ("git Secret", git, 0, Reason::SecretMissing),
         ("model Secret", with_events(&model, vec![]), 10, Reason::SecretMissing),
-        ("no node", with_events(&unschedulable, vec![]), 0, Reason::Unschedulable),
+        ("no node", with_events(&node, vec![]), 0, Reason::Unschedulable),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! "Which fact wins", as one table, and what a Pod's containers are known to have done.
 
+use crd::Reason::{AgentFailed, Evicted, Lost, OutOfMemory, PushRejected, Pushed, Timeout};
 use crd::fold::{self, Ending};
 use crd::{Outcome, Phase, Reason, Report};
 use operator::pod_facts;
@@ -18,112 +19,78 @@ fn failed() -> Pod {
     Pod::new().with("phase", "Failed")
 }
 
-fn refused() -> Report {
-    Report::failed(Phase::Push, Reason::PushRejected, "protected branch")
+/// A Pod that is over, the reason it must end with, and words that the message must hold.
+type Row = (&'static str, PodSeen, Reason, &'static str);
+
+fn disrupted(pod: Pod, why: &str) -> PodSeen {
+    pod.condition("DisruptionTarget", "True", why, "drained").seen()
+}
+
+/// A push that proves itself beats everything; then come a git container's own words.
+fn reports() -> Vec<Row> {
+    let evicted = failed().with("reason", "Evicted").pushed().deleting().seen();
+    let refused = Report::failed(Phase::Push, PushRejected, "protected branch");
+    let refused = failed().succeeded(4).reported((41, 50), 1, &refused);
+    vec![
+        ("pushed, then evicted", evicted, Pushed, ""),
+        ("pushed, then gone", Pod::new().pushed().gone(), Pushed, ""),
+        (
+            "refused, drained",
+            disrupted(refused, "EvictionByEvictionAPI"),
+            PushRejected,
+            "protected",
+        ),
+    ]
+}
+
+/// Then the Pod's reason, before anything that follows from it.
+fn pod_reasons() -> Vec<Row> {
+    let with = |reason: &str, message: &str| {
+        failed().with("reason", reason).with("message", message).deleting()
+    };
+    let late = with("DeadlineExceeded", "").succeeded(1).ended("run", (11, 12), 137, "Error", "");
+    vec![
+        ("evicted", with("Evicted", "low on memory").seen(), Evicted, "low on memory"),
+        ("late", late.seen(), Timeout, "DeadlineExceeded"),
+        ("unknown", with("UnexpectedAdmissionError", "").seen(), Lost, "Unexpected"),
+        ("swept up", disrupted(with("Evicted", "low on disk"), "DeletionByPodGC"), Evicted, "disk"),
+    ]
+}
+
+/// Then the disruption, then the deletion, before the container that it killed.
+fn removals() -> Vec<Row> {
+    let deleted = failed().succeeded(1).ended("run", (11, 20), 137, "OOMKilled", "").deleting();
+    vec![
+        ("drained", disrupted(failed().deleting(), "EvictionByEvictionAPI"), Evicted, "drained"),
+        ("node gone", disrupted(failed(), "DeletionByTaintManager"), Lost, "drained"),
+        ("deleted during Run", deleted.seen(), Lost, "deleted"),
+        ("gone", Pod::new().running("clone", 1).gone(), Lost, "deleted"),
+    ]
+}
+
+/// Then the container, then the agent side's own account. Success needs positive proof.
+fn containers() -> Vec<Row> {
+    let oom = failed().succeeded(1).ended("run", (11, 20), 137, "OOMKilled", "");
+    let crashed = failed().ended("clone", (1, 2), 101, "Error", "panicked");
+    let broken = failed().ended("clone", (1, 2), 128, "StartError", "exec: no such file");
+    let interrupted = Report::failed(Phase::Run, AgentFailed, "interrupted");
+    let interrupted = failed().succeeded(1).reported((11, 20), 143, &interrupted);
+    let silent = Pod::new().with("phase", "Succeeded").succeeded(4);
+    let silent = silent.ended("push", (41, 50), 0, "Completed", "");
+    let code = "container clone ended with Error, exit code 101: it left no report";
+    vec![
+        ("out of memory", oom.seen(), OutOfMemory, "run"),
+        ("a git container crashed", crashed.seen(), Lost, code),
+        ("never started", broken.seen(), Lost, "exec: no such file"),
+        ("interrupted by a signal", interrupted.seen(), AgentFailed, "interrupted"),
+        ("silent success", silent.seen(), Lost, "without a report"),
+    ]
 }
 
 #[test]
 fn which_fact_wins() {
-    use Reason::{AgentFailed, Evicted, Lost, OutOfMemory, PushRejected, Pushed, Timeout};
-    let disrupted =
-        |pod: Pod, why: &str| pod.condition("DisruptionTarget", "True", why, "drained").seen();
-    let interrupted = Report::failed(Phase::Run, AgentFailed, "interrupted");
-    let table: Vec<(&str, PodSeen, Reason, &str)> = vec![
-        // A push that proves itself beats everything.
-        ("pushed", failed().with("reason", "Evicted").pushed().deleting().seen(), Pushed, ""),
-        ("pushed, then gone", Pod::new().pushed().gone(), Pushed, ""),
-        // Then a git container's own words.
-        (
-            "refused while the node drains",
-            disrupted(
-                failed().succeeded(4).reported((41, 50), 1, &refused()),
-                "EvictionByEvictionAPI",
-            ),
-            PushRejected,
-            "protected branch",
-        ),
-        // Then the Pod's reason, before anything that follows from it.
-        (
-            "evicted",
-            failed().with("reason", "Evicted").with("message", "low on memory").deleting().seen(),
-            Evicted,
-            "low on memory",
-        ),
-        (
-            "past its deadline",
-            failed()
-                .with("reason", "DeadlineExceeded")
-                .succeeded(1)
-                .ended("run", (11, 12), 137, "Error", "")
-                .seen(),
-            Timeout,
-            "DeadlineExceeded",
-        ),
-        (
-            "a reason we do not know",
-            failed().with("reason", "UnexpectedAdmissionError").seen(),
-            Lost,
-            "Unexpected",
-        ),
-        (
-            "evicted, then swept up",
-            disrupted(
-                failed().with("reason", "Evicted").with("message", "low on disk"),
-                "DeletionByPodGC",
-            ),
-            Evicted,
-            "low on disk",
-        ),
-        // Then the disruption.
-        ("drained", disrupted(failed(), "EvictionByEvictionAPI"), Evicted, "drained"),
-        ("node gone", disrupted(failed(), "DeletionByTaintManager"), Lost, "drained"),
-        // Then the deletion, before the container that it killed.
-        (
-            "deleted during Run",
-            failed().succeeded(1).ended("run", (11, 20), 137, "OOMKilled", "").deleting().seen(),
-            Lost,
-            "deleted",
-        ),
-        ("gone", Pod::new().running("clone", 1).gone(), Lost, "deleted"),
-        // Then the container.
-        (
-            "out of memory",
-            failed().succeeded(1).ended("run", (11, 20), 137, "OOMKilled", "").seen(),
-            OutOfMemory,
-            "run",
-        ),
-        (
-            "a git container crashed",
-            failed().ended("clone", (1, 2), 101, "Error", "panicked").seen(),
-            Lost,
-            "container clone ended with Error, exit code 101: it left no report",
-        ),
-        (
-            "never started",
-            failed().ended("clone", (1, 2), 128, "StartError", "exec: no such file").seen(),
-            Lost,
-            "exec: no such file",
-        ),
-        // Then the agent side's own account.
-        (
-            "interrupted by a signal",
-            failed().succeeded(1).reported((11, 20), 143, &interrupted).seen(),
-            AgentFailed,
-            "interrupted",
-        ),
-        // Success needs positive proof.
-        (
-            "silent success",
-            Pod::new()
-                .with("phase", "Succeeded")
-                .succeeded(4)
-                .ended("push", (41, 50), 0, "Completed", "")
-                .seen(),
-            Lost,
-            "without a report",
-        ),
-    ];
-    for (name, seen, reason, words) in table {
+    let table = [reports(), pod_reasons(), removals(), containers()];
+    for (name, seen, reason, words) in table.into_iter().flatten() {
         let ending = ending(&seen, None);
         assert_eq!(ending.reason, reason, "{name}: {ending:?}");
         assert!(ending.message.contains(words), "{name}: {ending:?}");
