@@ -315,3 +315,19 @@ fn restoring_undoes_what_a_check_did_and_keeps_ignored_files() {
     pod.arrives();
     assert_eq!(pod.shows("a.txt"), "by claude");
 }
+
+#[test]
+fn an_object_missing_in_the_middle_of_the_history_costs_the_commits_and_no_file() {
+    let mut pod = Pod::new();
+    for text in ["lost\n", "kept\n"] {
+        pod.write("c.txt", text);
+        git(&pod.tree(), &["add", "-A"]);
+        git(&pod.tree(), &["commit", "-q", "-m", "Mine"]);
+    }
+    let lost = git(&pod.tree(), &["rev-parse", "HEAD~1:c.txt"]);
+    let (folder, name) = lost.split_at(2);
+    fs::remove_file(pod.tree().join(".git/objects").join(folder).join(name)).unwrap();
+    pod.save().unwrap();
+    assert_eq!(pod.arrives().0, ["Add it (Claude)"]);
+    assert_eq!(pod.shows("c.txt"), "kept");
+}
