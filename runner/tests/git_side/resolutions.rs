@@ -188,4 +188,16 @@ fn a_moved_branch_is_not_pushed_unverified() {
     scene.hand_back();
     scene.rebase();
     rejected(&scene);
+    let skipped = Resolution {
+        outcome: Outcome::Skipped,
+        reason: None,
+        message: "Nothing to do.".to_owned(),
+        rounds: 0,
+        usage: None,
+        files: Vec::new(),
+    };
+    handoff::publish(&scene.attempt.dirs.handoff, handoff::RESOLUTION, &skipped).unwrap();
+    let expected = (Reason::ConflictsUnresolved, skipped.message);
+    assert_eq!(failure(perform::push(&scene.attempt)), expected);
+    assert_eq!(scene.tip("refs/heads/claude/login"), None);
 }

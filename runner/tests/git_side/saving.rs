@@ -179,6 +179,18 @@ fn what_rebase_stored_is_not_overwritten() {
 }
 
 #[test]
+fn a_task_that_needs_no_checkpoint_gets_none() {
+    let scene = cloned();
+    let mut saver = Saver::open(&scene.attempt).unwrap();
+    checkpoint::mark_landed(&scene.attempt.dirs).unwrap();
+    scene.agent_commit("Work", &[("a", Some("1"))]);
+    scene.bundle(1, Extent::Partial);
+    saver.look();
+    saver.finish();
+    assert_eq!(stored(&scene), None);
+}
+
+#[test]
 fn once_the_task_has_landed_nothing_is_pushed_and_nobody_waits() {
     let scene = cloned();
     let sidecar = Sidecar::start(&scene);
