@@ -331,3 +331,17 @@ fn an_object_missing_in_the_middle_of_the_history_costs_the_commits_and_no_file(
     assert_eq!(pod.arrives().0, ["Add it (Claude)"]);
     assert_eq!(pod.shows("c.txt"), "kept");
 }
+
+#[test]
+fn line_ends_follow_the_repositorys_attributes() {
+    let mut pod = Pod::new();
+    pod.write(".gitattributes", "*.txt text\n");
+    pod.write("dos.txt", "one\r\ntwo\r\n");
+    pod.write("dos.bin", "one\r\ntwo\n");
+    pod.save().unwrap();
+    pod.arrives();
+    assert_eq!(
+        (pod.shows("dos.txt"), pod.shows("dos.bin")),
+        ("one\ntwo".into(), "one\r\ntwo".into())
+    );
+}

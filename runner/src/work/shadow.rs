@@ -213,6 +213,8 @@ impl Shadow {
         self.git
             .command(name)
             .setting("advice.addEmbeddedRepo", "false")
+            // Line ends are stored as the repository's attributes say; no filter is configured.
+            .setting("attr.tree", "")
             .env("GIT_WORK_TREE", &self.worktree)
             .env("GIT_INDEX_FILE", self.index())
             .env("GIT_AUTHOR_NAME", author)
