@@ -17,7 +17,7 @@ pub fn parts(tally: &mut Tally) -> Result<()> {
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
     check(tally, "clippy", &clippy, &[])?;
     tests(tally, "unit and integration tests", &["--workspace", "--no-fail-fast"])?;
-    let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
+    let doc = ["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"];
     check(tally, "documentation", &doc, &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
