@@ -1,7 +1,7 @@
 //! Conflict markers that a resolution left. Pure.
 //!
 //! A line that begins like a marker is accepted where one of the two sides had it already: some
-//! files document merges. Not here: which files are looked at ([`crate::push::build`]).
+//! files document merges. Not here: which files are looked at ([`mod@crate::push::build`]).
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Push: builds the result itself and delivers it.
 //!
 //! What is pushed is made here, of onto, the task's own change and contents that were handed back
-//! ([`build`]); how it gets to the branch, and what is done when the branch moves, is [`deliver`].
+//! ([`mod@build`]); how it gets to the branch, and what is done when the branch moves, is [`deliver`].
 //! Not here: anything that runs code of the repository.
 
 pub mod build;

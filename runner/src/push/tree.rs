@@ -1,6 +1,6 @@
 //! A trusted tree with handed-back contents in it.
 //!
-//! Not here: whether a file may be changed ([`crate::push::build`]).
+//! Not here: whether a file may be changed ([`mod@crate::push::build`]).
 
 use std::path::PathBuf;
 
