@@ -145,7 +145,7 @@ fn a_refusal_is_told_in_the_servers_words() {
     let scene = landed(false, false);
     scene.hook(
         "pre-receive",
-        "grep -q refs/heads && { echo sign your commits >&2; exit 1; }; exit 0",
+        "grep -q refs/heads && { echo no >> asked; echo sign your commits >&2; exit 1; }; exit 0",
     );
     let (reason, message) = failure(perform::push(&scene.attempt));
     assert_eq!(reason, Reason::PushRejected);
@@ -153,6 +153,8 @@ fn a_refusal_is_told_in_the_servers_words() {
     assert!(message.contains(&format!("The finished commit is on {CHECKPOINT}")), "{message}");
     assert_eq!(scene.tip(BRANCH), None);
     assert!(scene.tip(CHECKPOINT).is_some());
+    let asked = std::fs::read_to_string(scene.remote().join("asked")).unwrap();
+    assert_eq!(asked, "no\n", "a refusal is not asked for again");
 }
 
 #[test]

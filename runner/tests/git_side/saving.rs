@@ -179,6 +179,18 @@ fn what_rebase_stored_is_not_overwritten() {
 }
 
 #[test]
+fn a_sidecar_that_starts_late_does_not_overwrite_what_rebase_stored() {
+    let scene = cloned();
+    scene.agent_commit("Work", &[("a", Some("1"))]);
+    scene.hand_back();
+    scene.rebase();
+    let before = scene.tip(CHECKPOINT);
+    let mut saver = Saver::open(&scene.attempt).unwrap();
+    saver.finish();
+    assert_eq!(scene.tip(CHECKPOINT), before);
+}
+
+#[test]
 fn a_task_that_needs_no_checkpoint_gets_none() {
     let scene = cloned();
     let mut saver = Saver::open(&scene.attempt).unwrap();
