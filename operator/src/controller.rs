@@ -19,7 +19,6 @@ use crate::children::TaskKey;
 use crate::config::Settings;
 use crate::decide::decide;
 use crate::errors::chain;
-use crate::ledger::Ledger;
 use crate::observe::{self, Caches, Freshness, observe};
 use crate::server::Readiness;
 use crate::unreadable;
@@ -34,10 +33,8 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// Everything that a pass uses.
 #[derive(Debug)]
 pub struct Context {
-    /// Jobs and Pods.
+    /// Jobs, Pods, and what this process did lately.
     pub caches: Arc<Caches>,
-    /// What this process did lately.
-    pub ledger: Ledger,
     /// Settings.
     pub settings: Settings,
 }
@@ -75,7 +72,7 @@ pub async fn run(
     readiness.set_ready();
     tracing::info!(tasks = watches.tasks.len(), "caches are filled");
     let config = Config::default().concurrency(settings.workers);
-    let context = Arc::new(Context { caches: watches.caches, ledger: Ledger::default(), settings });
+    let context = Arc::new(Context { caches: watches.caches, settings });
     let passes = applier(
         move |task, context| spawned(client.clone(), task, context).boxed(),
         |task, error, context: Arc<Context>| pause(&task, error, &context),
@@ -108,13 +105,12 @@ pub async fn pass(client: &Client, task: &Guarded, context: &Context) -> Result<
             Requeue::await_change()
         }
         Ok(task) if is_finished(task) => {
-            context.caches.jobs.forget(&key);
-            context.caches.pods.forget(&key);
+            context.caches.forget(&key);
             Requeue::await_change()
         }
         Ok(task) => unfinished(client, task, &key, context).await?,
     };
-    context.ledger.succeeded(&key.uid);
+    context.caches.ledger.succeeded(&key.uid);
     Ok(requeue)
 }
 
@@ -128,7 +124,7 @@ async fn unfinished(
     key: &TaskKey,
     context: &Context,
 ) -> Result<Requeue, Error> {
-    let mut task = context.ledger.newest(task.clone());
+    let mut task = context.caches.ledger.newest(task.clone());
     if observe::is_unknown(&context.caches, key) {
         // It may be about to get a Job: what a cache says of it is not enough for that.
         match observe::live_task(client, key).await.map_err(Error::Observe)? {
@@ -166,13 +162,13 @@ async fn round(
         observe(client, &context.caches, task, freshness, now).await.map_err(Error::Observe)?;
     seen.refusal = refusal;
     let decision = decide(task, &seen, &context.settings, now);
-    let outcome = act(client, &context.ledger, task, &decision.actions, now).await?;
+    let outcome = act(client, &context.caches.ledger, task, &decision.actions, now).await?;
     Ok((outcome, decision.wake))
 }
 
 fn pause(task: &Guarded, error: &Error, context: &Context) -> Requeue {
     let meta = task.meta();
-    let pause = context.ledger.failed(meta.uid.as_deref().unwrap_or_default());
+    let pause = context.caches.ledger.failed(meta.uid.as_deref().unwrap_or_default());
     tracing::warn!(
         namespace = meta.namespace,
         task = meta.name,

@@ -58,6 +58,12 @@ impl Ledger {
         }
     }
 
+    /// Drops all notes about a task that is finished or gone.
+    pub fn forget(&self, uid: &str) {
+        lock(&self.written).remove(uid);
+        lock(&self.failures).remove(uid);
+    }
+
     /// How long to wait after one more failure with this task.
     pub fn failed(&self, uid: &str) -> Duration {
         let mut failures = lock(&self.failures);

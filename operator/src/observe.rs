@@ -16,6 +16,7 @@ use kube::{Client, Resource};
 use crate::children::{Children, TaskKey};
 use crate::decide::{ASK_EVENTS, ATTEMPT};
 use crate::job;
+use crate::ledger::Ledger;
 use crate::pod_facts;
 use crate::stall;
 use crate::view::{
@@ -30,6 +31,17 @@ pub struct Caches {
     pub jobs: Children<JobView>,
     /// Pods by task.
     pub pods: Children<PodView>,
+    /// What this process did lately and the watches may not show yet.
+    pub ledger: Ledger,
+}
+
+impl Caches {
+    /// Drops what is only remembered of a task that is finished or gone.
+    pub fn forget(&self, task: &TaskKey) {
+        self.jobs.forget(task);
+        self.pods.forget(task);
+        self.ledger.forget(&task.uid);
+    }
 }
 
 /// Where to look for the Job.

@@ -78,8 +78,7 @@ fn tasks(
         }
         Event::Delete(task) => {
             if let Some(key) = TaskKey::of_task(task.meta()) {
-                caches.jobs.forget(&key);
-                caches.pods.forget(&key);
+                caches.forget(&key);
             }
         }
         Event::Init | Event::InitDone => {}

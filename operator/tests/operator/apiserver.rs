@@ -9,7 +9,6 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::runtime::watcher::Event;
 use operator::controller::{Context, Error, pass};
-use operator::ledger::Ledger;
 use operator::observe::Caches;
 use operator::watches::Guarded;
 use serde_json::{Value, json};
@@ -23,7 +22,7 @@ const JOBS: &str = "/apis/batch/v1/namespaces/demo/jobs";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/demo/events";
 
 fn context(caches: Caches) -> Arc<Context> {
-    Arc::new(Context { caches: Arc::new(caches), ledger: Ledger::default(), settings: settings() })
+    Arc::new(Context { caches: Arc::new(caches), settings: settings() })
 }
 
 type Pass = tokio::task::JoinHandle<Result<Action, Error>>;
