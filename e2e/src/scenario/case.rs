@@ -181,6 +181,12 @@ impl<'a> Case<'a> {
         .await
     }
 
+    /// Name of the task's Pod, once the status tells it.
+    pub async fn pod(&self) -> anyhow::Result<String> {
+        let status = self.status_when("a Pod in the status", |s| s.pod_name.is_some()).await?;
+        status.pod_name.context("no Pod")
+    }
+
     /// How many requests of this scenario reached the model.
     pub async fn model_requests(&self) -> anyhow::Result<usize> {
         Ok(self.site.model.requests(&self.name).await?.len())

@@ -110,7 +110,7 @@ async fn a_deleted_pod_keeps_its_work_on_the_checkpoint(case: Case<'_>) -> anyho
     case.script([first, case.shell("echo c > c.txt"), case.gated(Step::text("Done."))]).await?;
     case.start(|_| ()).await?;
     case.at_gate().await?;
-    let pod = case.current().await?.status.and_then(|status| status.pod_name).context("no Pod")?;
+    let pod = case.pod().await?;
     let pods: Api<Pod> = Api::namespaced(case.site.client.clone(), &case.site.namespace);
     pods.delete(&pod, &DeleteParams::default()).await?;
     let verdict = case.verdict().await?;

@@ -85,7 +85,7 @@ async fn git_containers_do_not_hold_the_model_credential(case: Case<'_>) -> anyh
 /// Searches a running container for the model credential, and for the git credential to show that
 /// the search can find.
 async fn look_into(case: &Case<'_>, container: &str) -> anyhow::Result<()> {
-    let pod = case.current().await?.status.and_then(|status| status.pod_name).context("no Pod")?;
+    let pod = case.pod().await?;
     let output = case.site.exec(&pod, container, &search(parts::MODEL_KEY)).await?;
     expect_nothing(container, &output)?;
     let output = case.site.exec(&pod, container, &search(parts::WRITER.1)).await?;
