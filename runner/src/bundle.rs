@@ -46,11 +46,11 @@ pub enum Refused {
     Git(GitError),
 }
 
-/// Imports `handoff/<n>.bundle`, whose work began at the commit `start`.
+/// Imports `handoff/<n>.bundle`.
 ///
 /// # Errors
 /// [`Refused`].
-pub fn import(git: &Git, dirs: &Dirs, n: u32, start: &str) -> Result<Imported, Refused> {
+pub fn import(git: &Git, dirs: &Dirs, n: u32) -> Result<Imported, Refused> {
     let name = format!("{n}.bundle");
     let private = dirs.tmp.join("imported.bundle");
     handoff::copy(&dirs.handoff, &name, BUNDLE_LIMIT, &private)?;
@@ -62,22 +62,20 @@ pub fn import(git: &Git, dirs: &Dirs, n: u32, start: &str) -> Result<Imported, R
     file.by_ref().take(HEADER_LIMIT).read_to_end(&mut head).map_err(io)?;
     let header = Header::parse(&head).map_err(|why| Refused::Header(name.clone(), why))?;
     file.seek(SeekFrom::Start(header.length)).map_err(io)?;
-    unpack(git, &name, file, &header.tip, start)?;
+    unpack(git, &name, file, &header.tip)?;
     // What was imported is in the repository now.
     let _ = std::fs::remove_file(&private);
     Ok(Imported { commit: header.tip, digest })
 }
 
-/// Unpacks and checks that all of `tip` is there.
-fn unpack(git: &Git, name: &str, pack: File, tip: &str, start: &str) -> Result<(), Refused> {
+/// Unpacks; `--strict` also refuses objects that lead to missing ones.
+fn unpack(git: &Git, name: &str, pack: File, tip: &str) -> Result<(), Refused> {
     let refused = |error| match error {
         GitError::Failed { words, .. } => Refused::Objects(name.to_owned(), words),
         error => Refused::Git(error),
     };
     let index = git.command("index-pack").args(["--stdin", "--fix-thin", "--strict"]);
     index.arg(format!("--max-input-size={BUNDLE_LIMIT}")).file(pack).run().map_err(refused)?;
-    let whole = git.command("rev-list").args(["--objects", "--quiet", "--end-of-options", tip]);
-    whole.arg(format!("^{start}")).run().map_err(refused)?;
     // A tip that is a tag or a tree is no work.
     let commit = git.resolve(tip, "commit").map_err(Refused::Git)?;
     if commit.as_deref() != Some(tip) {

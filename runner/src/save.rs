@@ -134,7 +134,7 @@ impl Saver {
         let start =
             self.attempt.git().resolve(START, "commit")?.ok_or("there is no start commit")?;
         let lease = self.lease()?;
-        let work = bundle::import(&self.git, dirs, n, &start)?;
+        let work = bundle::import(&self.git, dirs, n)?;
         let work = Work { commit: &work.commit, start: &start, state: State::Partial };
         let id = checkpoint::commit(&self.git, document, &self.attempt.stamp(), &work)?;
         if checkpoint::is_safe(dirs) {

@@ -107,7 +107,7 @@ pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>>
     let result = handoff::take_json::<RunResult>(&attempt.dirs.handoff, handoff::RESULT);
     let succeeded = result.as_ref().ok().filter(|result| result.outcome == Outcome::Succeeded);
     let complete = succeeded.is_some();
-    let taken = take(attempt, &git, start, succeeded);
+    let taken = take(attempt, &git, succeeded);
     let saved = match &taken {
         Ok(Some(work)) => {
             let state = if complete { State::Complete } else { State::Partial };
@@ -136,7 +136,6 @@ pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>>
 fn take(
     attempt: &Attempt,
     git: &Git,
-    start: &Start,
     succeeded: Option<&RunResult>,
 ) -> Result<Option<Imported>, Error> {
     if succeeded.is_some_and(|result| result.commit.is_none()) {
@@ -146,7 +145,7 @@ fn take(
     if succeeded.is_some() && note.extent != Extent::Final {
         return Err(Error::Work("its last bundle is not final".to_owned()));
     }
-    match bundle::import(git, &attempt.dirs, n, &start.start_commit) {
+    match bundle::import(git, &attempt.dirs, n) {
         Ok(work) => Ok(Some(work)),
         Err(bundle::Refused::Git(error)) => Err(error.into()),
         Err(refused) => Err(Error::Work(refused.to_string())),

@@ -250,6 +250,20 @@ fn a_range_with_a_merge_is_one_change() {
 }
 
 #[test]
+fn a_merge_whose_change_is_upstream_leaves_nothing_to_push() {
+    let scene = Scene::new(&[("a", Some("a\n"))]);
+    scene.clone();
+    let agent = scene.agent();
+    scene.agent_commit("Left", &[("l", Some("l\n"))]);
+    git(&agent, &["checkout", "-q", "-b", "side", &scene.start()]);
+    scene.agent_commit("Right", &[("r", Some("r\n"))]);
+    git(&agent, &["merge", "-q", "--no-edit", "claude/login"]);
+    scene.people_push("The same", &[("l", Some("l\n")), ("r", Some("r\n"))]);
+    scene.hand_back();
+    assert_eq!(scene.rebase().reason, Some(Reason::NothingToPush));
+}
+
+#[test]
 fn a_reset_below_the_start_is_one_change() {
     let scene = Scene::new(&[("a", Some("a\n"))]);
     scene.people_push("To be taken back", &[("b", Some("b\n"))]);
