@@ -41,10 +41,10 @@ pub async fn push(stage: &Stage) -> Result<String> {
     }
     let commit = pushed?;
     Ok(format!(
-        "A colleague pushes {} “{}” to main, while Claude works on {}.",
+        "While Claude works on {}, a colleague pushes to main:\n  {} {}",
+        conflict.name,
         &commit[..12],
-        shop::SHIPPING_SUBJECT,
-        conflict.name
+        shop::SHIPPING_SUBJECT
     ))
 }
 

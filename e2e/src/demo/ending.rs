@@ -110,9 +110,9 @@ fn cost(tasks: &[ClaudeTask], scripted: bool) -> String {
     let sum = usages.fold(Usage::default(), |sum, usage| sum + usage);
     let tokens = sum.input_tokens + sum.cache_read_tokens + sum.cache_write_tokens;
     let (amount, turns) = (dollars(sum.cost_usd), count(sum.turns, "turn"));
-    let told = format!("Cost: {amount} for {turns}, {tokens} tokens in, {} out", sum.output_tokens);
-    let note = ", as Claude Code accounts for them; scripted answers cost nothing.";
-    format!("{told}{}", if scripted { note } else { "." })
+    let told = format!("{amount} for {turns}, {tokens} tokens in, {} out.", sum.output_tokens);
+    let note = if scripted { "\n(The answers were scripted, so nobody paid that.)" } else { "" };
+    format!("Cost as Claude Code counts it: {told}{note}")
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ async fn play(options: &Options, stop: &Stop) -> Result<bool> {
     let model = Model::from_env();
     let progress = Progress::new(|line| Screen::stdout().say(line));
     progress.say("A demo of ClaudeTask: two tasks on a real Kubernetes.");
-    progress.say(format!("  Claude: {}", model.described()));
+    progress.say(model.described());
     let cluster = match bring_up(target, &progress, stop).await {
         // A program that was started for this step has heard Ctrl-C too, and failed by it.
         Err(_) if stop.is_asked() => return Ok(false),

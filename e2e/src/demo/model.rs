@@ -48,17 +48,16 @@ impl Model {
     /// What to know about it before it begins.
     pub fn described(&self) -> String {
         match self {
-            Self::Scripted => {
-                "scripted answers, which cost nothing; with ANTHROPIC_API_KEY set the \
-                               real API is used"
-                    .to_owned()
-            }
+            Self::Scripted => "Claude's answers are scripted and free; set ANTHROPIC_API_KEY for \
+                               real ones."
+                .to_owned(),
             Self::Real { base_url, .. } => {
-                let place = base_url.as_deref().unwrap_or("Anthropic");
+                let place = base_url.as_deref().map(|url| format!(" at {url}"));
                 format!(
-                    "the real API ({place}) with your ANTHROPIC_API_KEY: this costs money. Each of \
-                     the two tasks\n         is small and stops at ${BUDGET} (maxBudgetUSD); the last \
-                     answer can go a little beyond"
+                    "Claude's answers come from the real API{}, paid by your key.\n\
+                     Each of the two small tasks stops at ${BUDGET} (maxBudgetUSD), give or take \
+                     one answer.",
+                    place.unwrap_or_default()
                 )
             }
         }

@@ -76,7 +76,7 @@ impl Plot {
         let prompt = self.prompt.replace('\n', "\n    ");
         format!(
             "\
-# A task of the demo: {shows}.
+# A task of the demo that {shows}.
 # It pushes the branch {branch}.
 # A ClaudeTask runs once: to run this one again, change its name and apply the file.
 apiVersion: {api}

@@ -58,10 +58,11 @@ impl Screen {
     }
 }
 
-/// Columns of the terminal as it is now, 80 where it does not say.
+/// Characters that a line of the terminal has room for, as it is now; 80 columns where it does not
+/// say. The last column is left free: drawing clears the rest of a line, and so what stands there.
 pub fn width() -> usize {
     let columns = rustix::termios::tcgetwinsize(stdout()).map(|size| size.ws_col);
-    columns.ok().filter(|columns| *columns > 0).map_or(80, usize::from)
+    columns.ok().filter(|columns| *columns > 0).map_or(80, usize::from) - 1
 }
 
 /// A reader that went away is no reason to stop: what was started must still be ended.

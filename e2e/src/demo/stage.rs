@@ -84,7 +84,8 @@ impl Stage {
         for plot in &self.plots {
             let file = format!("{}.yaml", plot.name);
             let path = files::write(&file, &plot.manifest(self.repo(), &self.model))?;
-            progress.say(format!("$ kubectl apply -f {}   # {}", files::shown(&path), plot.shows));
+            progress.say(format!("==> Apply a task that {}", plot.shows));
+            progress.say(format!("    $ kubectl apply -f {}", files::shown(&path)));
             let mut kubectl = self.cluster.kubectl();
             kubectl.arg("apply").arg("--filename").arg(path);
             let apply = stop.or(move || crate::cluster::command::capture(&mut kubectl));
@@ -107,8 +108,7 @@ async fn install_all(cluster: &Arc<Cluster>, progress: &Progress, stop: &Stop) -
 
 async fn secrets(client: &Client, model: &Model, progress: &Progress) -> Result<()> {
     progress.say(format!(
-        "==> Make the namespace {NAMESPACE} (Pod Security restricted) with the Secrets \
-         {GIT_SECRET} and {MODEL_SECRET}"
+        "==> Make the namespace {NAMESPACE} (Pod Security restricted) and two Secrets in it"
     ));
     namespace::make(client, NAMESPACE, &[MARK]).await?;
     let place = format!("{}/acme/", parts::git_url());
