@@ -11,6 +11,7 @@ use std::io::{Read, Seek, SeekFrom};
 use sha2::{Digest, Sha256};
 
 use crate::dirs::Dirs;
+use crate::git::commit::is_id;
 use crate::git::{Git, GitError};
 use crate::handoff::{self, BUNDLE_LIMIT, BUNDLE_REF, Distrust};
 
@@ -126,10 +127,6 @@ impl Header {
             _ => Err("it does not have exactly one ref"),
         }
     }
-}
-
-fn is_id(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

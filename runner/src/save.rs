@@ -65,11 +65,9 @@ impl Saver {
         let mut attempt = attempt.steadfast();
         attempt.remote.limit = Some(LIMIT);
         let path = attempt.dirs.saver.join("r.git");
-        std::fs::create_dir_all(&path)?;
         let git = Git::bare(&attempt.dirs, &path, &attempt.stop);
-        git.command("init").args(["--bare", "--quiet", "--template="]).run()?;
-        let objects = attempt.dirs.bare().join("objects");
-        std::fs::write(path.join("objects/info/alternates"), format!("{}\n", objects.display()))?;
+        git.make_bare()?;
+        git.borrow_from(&attempt.dirs.bare())?;
         let saver = Self { attempt, git, pushed: 0, failed: None };
         // Before any work exists, so that what `rebase` stores later is never taken for a lease.
         if let Err(error) = saver.lease() {

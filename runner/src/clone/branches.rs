@@ -4,6 +4,7 @@
 
 use crd::TaskDocument;
 
+use crate::git::commit::is_id;
 use crate::git::refs::Refs;
 
 const HEADS: &str = "refs/heads/";
@@ -124,10 +125,6 @@ fn onto(named: Option<&str>, start: &Start, refs: &Refs) -> Result<String, Unfit
             short(&name)
         ))),
     }
-}
-
-fn is_id(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

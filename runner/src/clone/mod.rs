@@ -7,12 +7,11 @@
 pub mod branches;
 pub mod workspace;
 
-use std::io;
-
 use crd::{Reason, names};
 
 use crate::attempt::Attempt;
 use crate::checkpoint;
+use crate::git::make::MakeError;
 use crate::git::remote::Move;
 use crate::git::{Git, GitError, RemoteError};
 use crate::plan::{self, Skip};
@@ -49,9 +48,9 @@ pub enum Error {
     /// Git failed here.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// The volumes refused.
+    /// A repository cannot be made.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Make(#[from] MakeError),
     /// The volumes refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,6 +75,7 @@ impl Error {
         matches!(
             self,
             Self::Git(GitError::Interrupted)
+                | Self::Make(MakeError::Git(GitError::Interrupted))
                 | Self::Fetch(RemoteError::Git(GitError::Interrupted))
                 | Self::Rehearsal(RemoteError::Git(GitError::Interrupted))
         )
@@ -88,7 +88,8 @@ impl Error {
 /// [`Error`].
 pub fn clone(attempt: &Attempt) -> Result<plan::Start, Error> {
     check_address(attempt)?;
-    let git = make_bare(attempt)?;
+    let git = attempt.git();
+    git.make_bare()?;
     attempt.progress.phase(format!("fetches {}", attempt.remote.url));
     let refs = attempt.remote.refs(&git).map_err(Error::Fetch)?;
     let branches = Branches::find(&attempt.document, &refs)?;
@@ -118,14 +119,6 @@ fn check_address(attempt: &Attempt) -> Result<(), Error> {
         credential::check(&attempt.dirs.credentials, url)?;
     }
     Ok(())
-}
-
-fn make_bare(attempt: &Attempt) -> Result<Git, Error> {
-    std::fs::create_dir_all(attempt.dirs.bare())?;
-    let git = attempt.git();
-    // An empty template: no hooks, no attributes, no excludes.
-    git.command("init").args(["--bare", "--quiet", "--template="]).run()?;
-    Ok(git)
 }
 
 fn fetch(attempt: &Attempt, git: &Git, branches: &Branches) -> Result<plan::Start, Error> {

@@ -17,12 +17,10 @@ use crate::plan::Start;
 /// [`Error`] of the clone phase.
 pub fn make(attempt: &Attempt, start: &Start) -> Result<(), Error> {
     let path = attempt.dirs.worktree();
-    std::fs::create_dir_all(&path)?;
     let git = Git::worktree(&attempt.dirs, &path, &attempt.stop);
     let branch = &attempt.document.branch;
-    let init = git.command("init").args(["--quiet", "--template="]);
-    init.arg(format!("--initial-branch={branch}")).run()?;
-    borrow(&git, attempt)?;
+    git.make_worktree(branch)?;
+    git.borrow_from(&attempt.dirs.bare())?;
     configure(&git, &attempt.document.push.author)?;
     let onto = format!("refs/remotes/origin/{}", short(&start.onto_ref));
     for (name, commit) in
@@ -31,14 +29,6 @@ pub fn make(attempt: &Attempt, start: &Start) -> Result<(), Error> {
         git.command("update-ref").args([name, commit]).run()?;
     }
     git.command("reset").args(["--hard", "--quiet"]).run()?;
-    Ok(())
-}
-
-fn borrow(git: &Git, attempt: &Attempt) -> Result<(), Error> {
-    let info = git.path().join(".git/objects/info");
-    std::fs::create_dir_all(&info)?;
-    let objects = attempt.dirs.bare().join("objects");
-    std::fs::write(info.join("alternates"), format!("{}\n", objects.display()))?;
     Ok(())
 }
 

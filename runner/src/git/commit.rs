@@ -23,6 +23,11 @@ pub struct Commit {
     pub message: Vec<u8>,
 }
 
+/// Whether this is the full id of an object.
+pub fn is_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Commit {
     /// Reads the object's bytes; nothing when they are no commit.
     pub fn parse(object: &[u8]) -> Option<Self> {

@@ -8,6 +8,7 @@ pub mod command;
 pub mod commit;
 pub mod environment;
 pub mod history;
+pub mod make;
 pub mod merge;
 pub mod refs;
 pub mod remote;

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crd::spec::Conflicts;
 use crd::{Outcome, Reason};
@@ -231,14 +231,20 @@ fn a_conflict_fails_the_task_that_wants_it_so() {
     assert_eq!(failure(ended).0, Reason::ConflictsUnresolved);
 }
 
-#[test]
-fn a_range_with_a_merge_is_one_change() {
-    let scene = Scene::new(&[("a", Some("a\n"))]);
-    scene.clone();
+/// Claude has `l` on the task's branch, and `r` on the branch `side`, which is checked out.
+fn two_lines(scene: &Scene) -> PathBuf {
     let agent = scene.agent();
     scene.agent_commit("Left", &[("l", Some("l\n"))]);
     git(&agent, &["checkout", "-q", "-b", "side", &scene.start()]);
     scene.agent_commit("Right", &[("r", Some("r\n"))]);
+    agent
+}
+
+#[test]
+fn a_range_with_a_merge_is_one_change() {
+    let scene = Scene::new(&[("a", Some("a\n"))]);
+    scene.clone();
+    let agent = two_lines(&scene);
     git(&agent, &["checkout", "-q", "claude/login"]);
     git(&agent, &["merge", "-q", "--no-commit", "side"]);
     // What only the merge commit has would be lost by a plain rebase.
@@ -253,10 +259,7 @@ fn a_range_with_a_merge_is_one_change() {
 fn a_merge_whose_change_is_upstream_leaves_nothing_to_push() {
     let scene = Scene::new(&[("a", Some("a\n"))]);
     scene.clone();
-    let agent = scene.agent();
-    scene.agent_commit("Left", &[("l", Some("l\n"))]);
-    git(&agent, &["checkout", "-q", "-b", "side", &scene.start()]);
-    scene.agent_commit("Right", &[("r", Some("r\n"))]);
+    let agent = two_lines(&scene);
     git(&agent, &["merge", "-q", "--no-edit", "claude/login"]);
     scene.people_push("The same", &[("l", Some("l\n")), ("r", Some("r\n"))]);
     scene.hand_back();
