@@ -18,7 +18,7 @@ pub fn lines(before: Option<&Row>, after: &Row) -> Vec<String> {
         changed.then(|| format!("{} {phase} {}{lasted}", symbol(new.state), word(new.state)))
     });
     let activity = before.map(|row| row.activity.as_str()) != Some(&after.activity);
-    let activity = activity.then(|| after.activity.clone());
+    let activity = (activity && !after.activity.is_empty()).then(|| after.activity.clone());
     let end = after.succeeded.map(|good| if good { "Succeeded: " } else { "Failed: " });
     let activity = activity.map(|text| format!("{}{text}", end.unwrap_or("  ")));
     let time = after.time.map_or_else(|| "–".to_owned(), short);

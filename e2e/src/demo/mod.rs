@@ -36,7 +36,7 @@ use crate::cluster::{Cluster, Progress, Target};
 use model::Model;
 pub use options::Options;
 use plot::plots;
-use screen::Screen;
+use screen::{Screen, complain};
 use stage::Stage;
 use stop::{INTERRUPTED, Stop};
 
@@ -55,7 +55,7 @@ pub async fn demo(options: Options) -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    complain(&format!("error: {error:#}"));
     ExitCode::FAILURE
 }
 
@@ -87,12 +87,19 @@ async fn play(options: &Options, stop: &Stop) -> Result<bool> {
         }
     };
     if !options.once() && !stop.is_asked() {
-        progress.say("The demo stays up until you press Ctrl-C, which removes everything again.");
-        stop.asked().await;
+        stay(stage.is_some(), &cluster, &progress, stop).await;
     }
     drop(stage);
     tokio::task::spawn_blocking(move || teardown::end(cluster, &plots(&run), &progress)).await??;
     Ok(good)
+}
+
+async fn stay(is_set: bool, cluster: &Cluster, progress: &Progress, stop: &Stop) {
+    if !is_set {
+        progress.say(format!("For a look: export KUBECONFIG={}", cluster.kubeconfig().display()));
+    }
+    progress.say("The demo stays up until you press Ctrl-C, which removes everything again.");
+    stop.asked().await;
 }
 
 /// Brings the cluster up and claims the demo's namespaces in it; what fails leaves nothing behind.

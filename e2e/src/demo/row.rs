@@ -77,7 +77,7 @@ fn activity(status: &ClaudeTaskStatus, heard: &str) -> String {
     if let Some(told) = told {
         return one_line(&format!("{}: {}", told.reason, told.message));
     }
-    if !heard.is_empty() {
+    if !heard.is_empty() || status.started_at.is_some() {
         return heard.to_owned();
     }
     let waits = status.condition(RECONCILING).map(|condition| condition.message.as_str());
@@ -172,7 +172,12 @@ mod tests {
             Row::new("a", Some(&status), "", at(9)).activity,
             "SecretMissing: no such Secret"
         );
+    }
+
+    #[test]
+    fn a_task_waits_for_its_pod_until_a_container_has_started() {
         assert_eq!(Row::new("a", None, "", at(9)).activity, "waits for its Pod");
+        assert_eq!(Row::new("a", Some(&running()), "", at(9)).activity, "");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Not here: what the table says ([`super::table`]).
 
 use std::env;
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
 /// Standard output.
 #[derive(Debug)]
@@ -63,6 +63,11 @@ impl Screen {
 pub fn width() -> usize {
     let columns = rustix::termios::tcgetwinsize(stdout()).map(|size| size.ws_col);
     columns.ok().filter(|columns| *columns > 0).map_or(80, usize::from) - 1
+}
+
+/// Prints a line to standard error, if somebody still reads that.
+pub fn complain(line: &str) {
+    let _ = writeln!(stderr().lock(), "{line}");
 }
 
 /// A reader that went away is no reason to stop: what was started must still be ended.

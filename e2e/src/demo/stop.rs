@@ -9,6 +9,8 @@ use anyhow::Result;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::screen::complain;
+
 /// What a shell says for a program that Ctrl-C ended.
 pub const INTERRUPTED: u8 = 130;
 
@@ -29,11 +31,21 @@ impl fmt::Display for Stopped {
 impl std::error::Error for Stopped {}
 
 impl Stop {
-    /// Listens to Ctrl-C and to `SIGTERM` from now on.
+    /// Listens from now on to Ctrl-C, and to the signals of a shutdown and of a closed terminal.
     pub fn listen() -> Result<Self> {
-        let signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut signals = Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        };
         let (asked, stop) = watch::channel(false);
-        tokio::spawn(hear(signals, asked));
+        tokio::spawn(async move {
+            signals.next().await;
+            asked.send_replace(true);
+            complain("\nEnding. Ctrl-C again ends at once and leaves everything as it is.");
+            signals.next().await;
+            exit(INTERRUPTED.into());
+        });
         Ok(Self(stop))
     }
 
@@ -61,17 +73,18 @@ impl Stop {
     }
 }
 
-async fn hear((mut interrupt, mut terminate): (Signal, Signal), asked: watch::Sender<bool>) {
-    next(&mut interrupt, &mut terminate).await;
-    eprintln!("\nEnding. Ctrl-C again ends at once and leaves everything as it is.");
-    asked.send_replace(true);
-    next(&mut interrupt, &mut terminate).await;
-    exit(INTERRUPTED.into());
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
 }
 
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => (),
-        _ = terminate.recv() => (),
+impl Signals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+            _ = self.hangup.recv() => (),
+        }
     }
 }
