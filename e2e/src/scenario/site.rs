@@ -29,7 +29,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("tasks.startupDeadline", "40s"),
     ("tasks.gracePeriod", "30s"),
     ("tasks.saveInterval", "2s"),
-    ("tasks.idleLimit", "20s"),
+    ("tasks.idleLimit", "30s"),
     ("tasks.modelRetries", "1"),
     ("tasks.workspaceSize", "200Mi"),
 ];
