@@ -49,6 +49,8 @@ fn each_part(cluster: &Cluster, command: &[&str]) -> Result<()> {
 
 /// Installs the chart with these values on top of its defaults and waits until it is ready.
 pub fn operator(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
+    let _change = cluster.begin_change()?;
+    forget_interrupted(cluster)?;
     let mut helm = cluster.helm();
     let chart = checkout().join("charts/claude-task");
     helm.args(["upgrade", "--install", RELEASE]).arg(chart);
@@ -68,6 +70,15 @@ pub fn operator(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
         helm.args(["--set", &format!("{name}={value}")]);
     }
     capture(&mut helm).map(drop)
+}
+
+/// Removes Helm's records of operations that were killed: it refuses every other one because of
+/// them. Nobody else is at work, or the caller would not hold the lock.
+fn forget_interrupted(cluster: &Cluster) -> Result<()> {
+    let pending = "status in (pending-install, pending-upgrade, pending-rollback)";
+    let records = format!("--selector=owner=helm,name={RELEASE},{pending}");
+    capture(cluster.kubectl().args(["delete", "secrets", "--namespace", SYSTEM, &records]))
+        .map(drop)
 }
 
 /// What tells one build of these programs from another; none when they are not built here.

@@ -44,7 +44,7 @@ use anyhow::{Context, Result};
 
 use foreign::Foreign;
 use layout::Layout;
-use lock::UseLock;
+use lock::{ChangeLock, UseLock};
 pub use progress::Progress;
 use reach::Reach;
 
@@ -173,6 +173,12 @@ impl Cluster {
             Place::Own(_) => Reach::by_address(self.kubectl(), namespace, service, port),
             Place::Foreign(_) => Reach::by_forward(self.kubectl(), namespace, service, port),
         }
+    }
+
+    /// Waits until no other program of this machine changes the cluster, and keeps them from it for
+    /// as long as the result lives.
+    pub fn begin_change(&self) -> Result<ChangeLock> {
+        ChangeLock::take(&self.layout, &Progress::to_stderr())
     }
 
     /// Ends our own cluster, unless another program uses it; leaves a foreign one as it is.
