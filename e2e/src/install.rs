@@ -30,19 +30,8 @@ pub fn test_parts(cluster: &Cluster) -> Result<()> {
         manifest = manifest.replace(&format!("{BUILD}: unknown"), &format!("{BUILD}: \"{build}\""));
     }
     apply(cluster.kubectl(), &manifest)?;
-    each_part(cluster, &["rollout", "status", "--timeout=120s"])
-}
-
-/// Starts the test parts anew, so that they have forgotten everything.
-pub fn restart_test_parts(cluster: &Cluster) -> Result<()> {
-    each_part(cluster, &["rollout", "restart"])?;
-    each_part(cluster, &["rollout", "status", "--timeout=120s"])
-}
-
-fn each_part(cluster: &Cluster, command: &[&str]) -> Result<()> {
     for deployment in PARTS {
-        let name = format!("deployment/{deployment}");
-        capture(cluster.kubectl().args(command).args(["--namespace", parts::NAMESPACE, &name]))?;
+        ready(cluster, parts::NAMESPACE, deployment)?;
     }
     Ok(())
 }
@@ -95,8 +84,12 @@ fn build_of(programs: &[&str]) -> Result<Option<String>> {
 
 /// Waits until the operator is ready.
 pub fn operator_ready(cluster: &Cluster) -> Result<()> {
-    let name = format!("deployment/{RELEASE}");
-    let status = ["rollout", "status", "--timeout=120s", "--namespace", SYSTEM, &name];
+    ready(cluster, SYSTEM, RELEASE)
+}
+
+fn ready(cluster: &Cluster, namespace: &str, deployment: &str) -> Result<()> {
+    let name = format!("deployment/{deployment}");
+    let status = ["rollout", "status", "--timeout=120s", "--namespace", namespace, &name];
     capture(cluster.kubectl().args(status)).map(drop)
 }
 

@@ -45,8 +45,8 @@ async fn a_redirect_does_not_get_the_credential(case: Case<'_>) -> anyhow::Resul
     case.script([Step::text("This costs money.")]).await?;
     let elsewhere = parts::address(parts::GIT_ELSEWHERE);
     let redirect = Redirect { to: elsewhere, after_login: false };
-    case.site.git.set_redirect(&case.name, &redirect).await?;
-    let url = format!("{}/redirect/{}/{}.git", git_url(), case.name, case.repo);
+    case.site.git.set_redirect(&case.part, &redirect).await?;
+    let url = format!("{}/redirect/{}/{}.git", git_url(), case.part, case.repo);
     case.site.secret(&case.name, &git_secret(&git_url(), parts::WRITER)).await?;
     let change = |spec: &mut ClaudeTaskSpec| {
         case.use_own_secret(spec);

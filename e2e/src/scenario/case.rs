@@ -28,8 +28,10 @@ pub const TREE: &str = "/workspace/repo";
 pub struct Case<'a> {
     /// What all scenarios share.
     pub site: &'a Site,
-    /// Name of the task and of the script; unique in the run.
+    /// Name of the task; unique in the run.
     pub name: String,
+    /// Name of its script, gate and redirect at the test parts, which other runs use too.
+    pub part: String,
     /// Name of the repository on the git server: `acme/<name>-<namespace>`.
     pub repo: String,
 }
@@ -39,8 +41,9 @@ impl<'a> Case<'a> {
     pub fn new(site: &'a Site, function: &str) -> Self {
         let name = function.replace('_', "-");
         let name = name[..name.len().min(50)].trim_end_matches('-').to_owned();
-        let repo = format!("acme/{name}-{}", site.namespace);
-        Self { site, name, repo }
+        let part = format!("{name}-{}", site.namespace);
+        let repo = format!("acme/{part}");
+        Self { site, name, part, repo }
     }
 
     /// The repository with the tests' own account, to which the task's rules do not apply.
@@ -70,7 +73,7 @@ impl<'a> Case<'a> {
 
     /// Tells the model what to say to this scenario's prompt.
     pub async fn script(&self, steps: impl IntoIterator<Item = Step>) -> anyhow::Result<()> {
-        self.site.model.register(&self.name, &Script::new(steps)).await
+        self.site.model.register(&self.part, &Script::new(steps)).await
     }
 
     /// A step that runs a shell command in the work tree.
@@ -80,17 +83,17 @@ impl<'a> Case<'a> {
 
     /// A step that waits at this scenario's gate first.
     pub fn gated(&self, step: Step) -> Step {
-        step.waiting_for(&self.name)
+        step.waiting_for(&self.part)
     }
 
     /// Returns when Claude waits at the gate, that is while Run goes on.
     pub async fn at_gate(&self) -> anyhow::Result<()> {
-        self.site.model.wait_until_waiting(&self.name, VERDICT_LIMIT).await
+        self.site.model.wait_until_waiting(&self.part, VERDICT_LIMIT).await
     }
 
     /// Opens the gate.
     pub async fn open_gate(&self) -> anyhow::Result<()> {
-        self.site.model.open(&self.name).await
+        self.site.model.open(&self.part).await
     }
 
     /// Puts a rule for the task's next such request in force.
@@ -118,7 +121,7 @@ impl<'a> Case<'a> {
                 "ref": "main",
                 "credentialsSecret": {"name": GIT_SECRET},
             },
-            "prompt": format!("Play your part. [scenario: {}]", self.name),
+            "prompt": format!("Play your part. [scenario: {}]", self.part),
             "claude": {"credentialsSecret": {"name": MODEL_SECRET}},
         }))?;
         change(&mut spec);
@@ -189,7 +192,7 @@ impl<'a> Case<'a> {
 
     /// How many requests of this scenario reached the model.
     pub async fn model_requests(&self) -> anyhow::Result<usize> {
-        Ok(self.site.model.requests(&self.name).await?.len())
+        Ok(self.site.model.requests(&self.part).await?.len())
     }
 
     /// Asserts how many requests of this scenario reached the model.

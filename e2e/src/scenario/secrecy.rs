@@ -47,7 +47,7 @@ async fn the_agent_cannot_find_the_git_credential(case: Case<'_>) -> anyhow::Res
     case.script([Step::bash(&search(parts::WRITER.1)), Step::bash(&held), Step::text("Done.")])
         .await?;
     case.run(|_| ()).await?.expect(Reason::NothingToPush)?;
-    let requests = case.site.model.requests(&case.name).await?;
+    let requests = case.site.model.requests(&case.part).await?;
     let results: Vec<_> = requests.iter().flat_map(|request| &request.results).collect();
     ensure!(results.len() == 2, "{results:?}");
     expect_nothing("run", &results[0].text)?;

@@ -59,7 +59,6 @@ impl Site {
         let reach = tokio::task::spawn_blocking(move || {
             install::test_parts(&installer)?;
             // Gates and requests of an earlier run have the names of this one's.
-            install::restart_test_parts(&installer)?;
             install::operator(&installer, SETTINGS)?;
             let reach = |service| installer.reach(parts::NAMESPACE, service, parts::PORT);
             anyhow::Ok([reach(parts::GIT_SERVER)?, reach(parts::MODEL_SERVER)?])
