@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod agent_git;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crd::spec::{Author, Scope};
 use runner::dirs::Dirs;
@@ -16,20 +17,8 @@ use runner::resolve::desk::Desk;
 use runner::scrub::Scrub;
 use runner::work::Shadow;
 
-fn git(dir: &Path, args: &[&str]) -> (bool, String) {
-    let out = Command::new("git")
-        .args(args)
-        .current_dir(dir)
-        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
-        .envs([("GIT_AUTHOR_NAME", "A"), ("GIT_AUTHOR_EMAIL", "a@example.com")])
-        .envs([("GIT_COMMITTER_NAME", "C"), ("GIT_COMMITTER_EMAIL", "c@example.com")])
-        .output()
-        .unwrap();
-    (out.status.success(), String::from_utf8(out.stdout).unwrap().trim_end().to_owned())
-}
-
 fn must(dir: &Path, args: &[&str]) -> String {
-    let (good, out) = git(dir, args);
+    let (good, out) = agent_git::run(dir, args);
     assert!(good, "git {args:?}");
     out
 }
@@ -69,7 +58,7 @@ impl Case {
         let ours = commit(&[("a.txt", "1\nonto\n3\n"), ("o.txt", "onto\n")]);
         let merge_tree = ["-c", "merge.conflictStyle=diff3", "merge-tree", "--write-tree"];
         let (clean, out) =
-            git(&seed, &[&merge_tree[..], &[ours.as_str(), theirs.as_str()]].concat());
+            agent_git::run(&seed, &[&merge_tree[..], &[ours.as_str(), theirs.as_str()]].concat());
         assert!(!clean, "it must conflict");
         let tree = out.lines().next().unwrap().to_owned();
         // A commit keeps the tree alive on its way into the trusted repository.

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod agent_git;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crd::spec::Author;
 use runner::dirs::Dirs;
@@ -22,16 +23,9 @@ struct Pod {
 
 /// Git as the agent uses it.
 fn git(dir: &Path, args: &[&str]) -> String {
-    let out = Command::new("git")
-        .args(args)
-        .current_dir(dir)
-        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
-        .envs([("GIT_AUTHOR_NAME", "A"), ("GIT_AUTHOR_EMAIL", "a@example.com")])
-        .envs([("GIT_COMMITTER_NAME", "C"), ("GIT_COMMITTER_EMAIL", "c@example.com")])
-        .output()
-        .unwrap();
-    assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
+    let (success, text) = agent_git::run(dir, args);
+    assert!(success, "git {args:?}: {text}");
+    text
 }
 
 impl Pod {
