@@ -184,6 +184,15 @@ impl<'a> Case<'a> {
         .await
     }
 
+    /// Asserts that a ref was moved by exactly one push.
+    pub async fn expect_pushed_once(&self, reference: &str) -> anyhow::Result<()> {
+        let pushes = self.site.git.pushes(&self.repo).await?;
+        let updates = pushes.iter().flat_map(|push| &push.updates);
+        let count = updates.filter(|update| update.name == reference).count();
+        ensure!(count == 1, "{reference} was pushed {count} times: {pushes:?}");
+        Ok(())
+    }
+
     /// Name of the task's Pod, once the status tells it.
     pub async fn pod(&self) -> anyhow::Result<String> {
         let status = self.status_when("a Pod in the status", |s| s.pod_name.is_some()).await?;

@@ -293,12 +293,7 @@ async fn a_push_that_the_server_denies_but_did_counts_as_pushed(
     case.push_rule(&target, Action::AnswerAfter { status: 500 }).await?;
     let verdict = case.run(|_| ()).await?;
     verdict.expect(Reason::Pushed)?;
-    let pushes = case.site.git.pushes(&case.repo).await?;
-    let updates = pushes.iter().flat_map(|push| &push.updates);
-    let count = updates.filter(|update| update.name == target).count();
-    ensure!(count == 1, "the branch was pushed {count} times: {pushes:?}");
-    ensure!(case.site.git.count(&case.repo, Call::Push).await? >= 1, "no push seen");
-    Ok(())
+    case.expect_pushed_once(&target).await
 }
 
 async fn a_task_already_pushed_is_not_run_again(case: Case<'_>) -> anyhow::Result<()> {

@@ -30,9 +30,7 @@ async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Res
     let fetch = case.rule(Call::ListForFetch, Action::HoldRequest).await?;
     case.start(|_| ()).await?;
     case.site.kill_operator().await?;
-    case.held(fetch).await?;
-    case.site.kill_operator().await?;
-    case.site.git.release(fetch).await?;
+    kill_while_held(&case, fetch).await?;
     case.at_gate().await?;
     case.site.kill_operator().await?;
     work.commit_files("Meanwhile", &[("a.txt", "main\n")]).await?;
@@ -40,12 +38,8 @@ async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Res
     let push = case.push_rule(&target, Action::HoldResponse).await?;
     let fetch = case.rule(Call::ListForFetch, Action::HoldRequest).await?;
     case.open_gate().await?;
-    case.held(fetch).await?;
-    case.site.kill_operator().await?;
-    case.site.git.release(fetch).await?;
-    case.held(push).await?;
-    case.site.kill_operator().await?;
-    case.site.git.release(push).await?;
+    kill_while_held(&case, fetch).await?;
+    kill_while_held(&case, push).await?;
     let verdict = case.verdict().await?;
     verdict.expect(Reason::Pushed)?;
     let uid = verdict.task.metadata.uid.clone();
@@ -56,11 +50,15 @@ async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Res
         after.metadata.uid == uid && after.status.as_ref() == Some(&verdict.status),
         "{after:?}"
     );
-    let pushes = case.site.git.pushes(&case.repo).await?;
-    let updates = pushes.iter().flat_map(|push| &push.updates);
-    let count = updates.filter(|update| update.name == target).count();
-    ensure!(count == 1, "pushed {count} times: {pushes:?}");
+    case.expect_pushed_once(&target).await?;
     case.expect_model_requests(4).await
+}
+
+/// Kills the operator while the git server holds an answer, then lets go of that.
+async fn kill_while_held(case: &Case<'_>, rule: u64) -> anyhow::Result<()> {
+    case.held(rule).await?;
+    case.site.kill_operator().await?;
+    case.site.git.release(rule).await
 }
 
 async fn an_unknown_image_is_told_and_ends_the_task(case: Case<'_>) -> anyhow::Result<()> {
