@@ -23,21 +23,18 @@ fn must(dir: &Path, args: &[&str]) -> String {
     out
 }
 
-/// `a.txt` conflicts in its middle line; the task also changed `t.txt`, the others `o.txt`.
-struct Case {
-    _root: tempfile::TempDir,
-    dirs: Dirs,
-    landed: Landed,
-    scope: Scope,
+/// A merge that conflicts, made in the repository `seed`: its commits and its tree.
+struct Merge {
+    first: String,
+    theirs: String,
+    ours: String,
+    tree: String,
 }
 
-impl Case {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let dirs = Dirs::below(root.path()).unwrap();
-        let bare = dirs.bare();
-        must(root.path(), &["init", "-q", "-b", "main", "seed"]);
-        let seed = root.path().join("seed");
+impl Merge {
+    fn with_conflict(root: &Path) -> Self {
+        must(root, &["init", "-q", "-b", "main", "seed"]);
+        let seed = root.join("seed");
         let commit = |files: &[(&str, &str)]| {
             for (name, text) in files {
                 fs::write(seed.join(name), text).unwrap();
@@ -65,6 +62,24 @@ impl Case {
         let kept = must(&seed, &["commit-tree", &tree, "-p", &theirs, "-m", "x"]);
         must(&seed, &["branch", "kept", &kept]);
         must(&seed, &["branch", "work", &theirs]);
+        Self { first, theirs, ours, tree }
+    }
+}
+
+/// `a.txt` conflicts in its middle line; the task also changed `t.txt`, the others `o.txt`.
+struct Case {
+    _root: tempfile::TempDir,
+    dirs: Dirs,
+    landed: Landed,
+    scope: Scope,
+}
+
+impl Case {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(root.path()).unwrap();
+        let bare = dirs.bare();
+        let Merge { first, theirs, ours, tree } = Merge::with_conflict(root.path());
         must(root.path(), &["clone", "-q", "--bare", "seed", bare.to_str().unwrap()]);
         let clone = ["clone", "-q", "-s", "-b", "work", bare.to_str().unwrap(), "workspace/repo"];
         must(root.path(), &clone);
