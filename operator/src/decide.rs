@@ -130,10 +130,15 @@ impl Case<'_> {
         if let Some(proven) = fold::ending(&facts) {
             return self.end(Some(pod), &proven);
         }
-        if pod_facts::is_over(seen, &facts) {
-            return self.end(Some(pod), &pod_facts::interrupted(seen, &facts, known.as_ref()));
-        }
         let last_moment = self.last_moment(created(&seen.pod.metadata));
+        if pod_facts::is_over(seen, &facts) {
+            let ended = pod_facts::interrupted(seen, &facts, known.as_ref());
+            if !self.job_is_leaving() || self.now >= last_moment {
+                return self.end(Some(pod), &ended);
+            }
+            let known = Known { pod: Some(pod), obstacle: Some(&ended), ..Known::default() };
+            return self.say(known, Some(last_moment));
+        }
         if self.now >= last_moment {
             return self.end(Some(pod), &overdue(seen, &facts, known.as_ref()));
         }

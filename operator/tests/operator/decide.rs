@@ -169,6 +169,19 @@ fn a_pod_that_is_being_deleted_is_waited_for() {
 }
 
 #[test]
+fn a_job_that_is_being_deleted_is_waited_for_although_its_pod_is_over() {
+    let pod = Pod::new().with("phase", "Failed").with("reason", "Evicted");
+    let waits = decide(&started(), &seen(job_leaving(), vec![pod.seen()]), &settings(), at(20));
+    let (status, reason, _) = verdict(&waits);
+    assert_eq!((status, reason.as_str()), (ConditionStatus::Unknown, "Evicted"));
+    // Nothing but the status remembers why once both are gone.
+    let task = task_with(written(&waits).unwrap().clone());
+    let ends = decide(&task, &Observed::default(), &settings(), at(21));
+    let (status, reason, _) = verdict(&ends);
+    assert_eq!((status, reason.as_str()), (ConditionStatus::False, "Evicted"));
+}
+
+#[test]
 fn on_a_dead_node_time_writes_the_verdict() {
     let running = Pod::new().succeeded(1).running("run", 11);
     for (pod, reason) in [(running.clone(), "Timeout"), (running.deleting(), "Lost")] {
