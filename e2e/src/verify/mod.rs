@@ -16,7 +16,7 @@ use clap::Parser;
 
 use crate::cluster::layout::Layout;
 use crate::cluster::own::{self, Health};
-use crate::cluster::{Cluster, Progress, Target, owner};
+use crate::cluster::{Cluster, Progress, Target, claude, owner};
 use tally::{Part, Tally};
 
 /// Runs every check and every test of the project; ends with `N passed, N failed`.
@@ -38,6 +38,8 @@ pub async fn verify(options: Options) -> Result<bool> {
     owner::check_root()?;
     let mut tally = Tally::default();
     if options.only.is_none() {
+        // Tests that talk to the real Claude Code CLI are among the first.
+        claude::fetch(&Layout::from_env()?, &Progress::to_stderr())?;
         cargo::parts(&mut tally)?;
     }
     let progress = Progress::to_stderr();
