@@ -19,8 +19,6 @@ pub const LABEL_TASK: &str = "claudetask.dev/task";
 pub const LABEL_TASK_UID: &str = "claudetask.dev/task-uid";
 /// Label with the attempt's number (from 1), on Job and Pod.
 pub const LABEL_ATTEMPT: &str = "claudetask.dev/attempt";
-/// Annotation on the task with its verdict, so that a restore without status does not run it again.
-pub const ANNOTATION_VERDICT: &str = "claudetask.dev/verdict";
 /// Annotation on the Job with the document's `notAfter`, for a Pod whose node does not answer.
 pub const ANNOTATION_NOT_AFTER: &str = "claudetask.dev/not-after";
 /// kubectl's annotation that names the container of `kubectl logs POD` without `-c`.

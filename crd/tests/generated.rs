@@ -37,6 +37,14 @@ fn the_chart_holds_the_current_crd() {
 }
 
 #[test]
+fn the_names_are_those_of_the_crd() {
+    let spec = crd::manifest::crd().unwrap().spec;
+    let version = spec.versions[0].name.as_str();
+    let found = [spec.group.as_str(), version, spec.names.kind.as_str()];
+    assert_eq!(found, [crd::names::GROUP, crd::names::VERSION, crd::names::KIND]);
+}
+
+#[test]
 fn the_crd_is_small() {
     let size = crd_yaml().len();
     assert!(size < 100 * 1024, "{size} bytes");
