@@ -127,13 +127,16 @@ fn phase_status(phase: Phase, fact: &PhaseFact, ending: Option<&Ending>) -> Phas
         PhaseFact::Ended { finished_at, report, .. } => {
             let ended = PhaseStatus { finished_at: *finished_at, ..blank };
             match report {
-                Some(report) => PhaseStatus {
-                    state: state_of(report.outcome),
-                    reason: report.reason,
-                    message: report.message.clone(),
-                    ..ended
-                },
-                None => interrupted(ended),
+                // A report without a reason is that of an interrupted phase.
+                Some(report) if report.outcome != Outcome::Failed || report.reason.is_some() => {
+                    PhaseStatus {
+                        state: state_of(report.outcome),
+                        reason: report.reason,
+                        message: report.message.clone(),
+                        ..ended
+                    }
+                }
+                Some(_) | None => interrupted(ended),
             }
         }
     }
@@ -346,6 +349,18 @@ mod tests {
         let lost = Ending { reason: Reason::Lost, message: "gone".into() };
         let run = &phases(&facts, Some(&lost))[1];
         assert_eq!((run.state, run.reason), (PhaseState::Failed, Some(Reason::Lost)));
+    }
+
+    #[test]
+    fn an_interrupted_phase_carries_the_reason_of_the_ending_and_its_own_usage() {
+        let spent = Usage { cost_usd: Usd::from_micros(70_000), turns: 1, ..Usage::default() };
+        let run = Report { usage: Some(spent), ..Report::new(Phase::Run, Outcome::Failed) };
+        let facts = facts([ok(Phase::Clone), ended(143, run)]);
+        let timeout = Ending { reason: Reason::Timeout, message: "an hour is over".into() };
+        let run = &phases(&facts, Some(&timeout))[1];
+        assert_eq!((run.state, run.reason), (PhaseState::Failed, Some(Reason::Timeout)));
+        assert_eq!(run.message, "an hour is over");
+        assert_eq!(usage(&facts), Some(spent));
     }
 
     #[test]

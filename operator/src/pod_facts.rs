@@ -117,13 +117,15 @@ fn container_state(pod: &PodView) -> Option<Ending> {
     }
     let report = Phase::of_container(name)
         .and_then(|phase| Report::parse(phase, ended.message.as_deref()?).ok());
-    if report.is_some() || ended.exit_code == 0 {
+    let speaks = report.as_ref().is_some_and(|report| report.reason.is_some());
+    if speaks || ended.exit_code == 0 {
         return None;
     }
     let kind = ended.reason.as_deref().unwrap_or("Error");
     // A container that never started has the runtime's words where its message would be.
     let words = match kind {
         "StartError" | "ContainerCannotRun" => ended.message.as_deref().unwrap_or_default(),
+        _ if report.is_some() => "it was interrupted",
         _ => "it left no report",
     };
     Some(ending(

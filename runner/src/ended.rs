@@ -2,6 +2,7 @@
 //!
 //! Not here: the report's format ([`crd::report`]) and how a phase comes to it.
 
+use crd::status::Usage;
 use crd::{Outcome, Phase, Reason, Report};
 
 /// Exit code after SIGTERM, as a shell would say it.
@@ -10,8 +11,8 @@ pub const INTERRUPTED: u8 = 143;
 /// A container's last words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// What goes into the termination message; nothing when the phase was interrupted, so that
-    /// the Pod's own reason for it counts.
+    /// What goes into the termination message; without a reason when the phase was interrupted,
+    /// so that the Pod's own reason for it counts.
     pub report: Option<Report>,
     /// Exit code.
     pub exit: u8,
@@ -31,6 +32,17 @@ impl Ended {
     /// SIGTERM came: exit code 143, no report.
     pub const fn interrupted() -> Self {
         Self { report: None, exit: INTERRUPTED }
+    }
+
+    /// SIGTERM came to an agent phase: exit code 143, and a report without a reason that says only
+    /// what has been paid.
+    pub fn interrupted_after(phase: Phase, usage: Usage, session_id: &str) -> Self {
+        let report = Report {
+            usage: Some(usage),
+            session_id: Some(session_id.to_owned()),
+            ..Report::new(phase, Outcome::Failed)
+        };
+        Self { report: Some(report), exit: INTERRUPTED }
     }
 
     /// The phase was started a second time in the same Pod.

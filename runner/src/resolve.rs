@@ -218,7 +218,10 @@ impl<'a> Resolve<'a> {
         let usage = Some(self.agent.spent()).filter(|usage| *usage != Usage::default());
         let said = match handed {
             Ok(files) => Resolution { files, ..empty(Outcome::Succeeded) },
-            Err(Ending::Interrupted) => return Ended::interrupted(),
+            Err(Ending::Interrupted) => {
+                let (phase, spent) = (Phase::ConflictResolution, self.agent.spent());
+                return Ended::interrupted_after(phase, spent, self.agent.session_id());
+            }
             Err(Ending::Failed(failure)) => {
                 failed(&Failure::new(failure.reason, self.scrub.text(&failure.message)))
             }

@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
             self.progress.warning(error.to_string());
         }
         if self.stop.is_interrupted() {
-            return Ended::interrupted();
+            return Ended::interrupted_after(Phase::Run, usage, self.agent.session_id());
         }
         Ended::well(report(&result))
     }

@@ -23,6 +23,7 @@ super::scenarios!["pod":
     a_secret_that_comes_in_time_is_used,
     a_pod_that_no_node_takes_is_unschedulable,
     a_deleted_pod_keeps_its_work_on_the_checkpoint,
+    a_deleted_pod_tells_what_was_paid,
     a_command_that_eats_all_memory_is_told_apart,
     a_full_workspace_is_evicted,
 ];
@@ -122,6 +123,25 @@ async fn a_deleted_pod_keeps_its_work_on_the_checkpoint(case: Case<'_>) -> anyho
     ensure!(files == ["a.txt", "b.txt", "c.txt"], "{checkpoint} holds {files:?}");
     case.open_gate().await?;
     case.expect_model_requests(3).await
+}
+
+async fn a_deleted_pod_tells_what_was_paid(case: Case<'_>) -> anyhow::Result<()> {
+    case.repository(&[("a.txt", "one\n")]).await?;
+    let command = "timeout 100 tail -f /dev/null";
+    case.script([case.shell(command), Step::text("Done.")]).await?;
+    case.start(|_| ()).await?;
+    let pod = case.pod().await?;
+    until("the command in the log", Duration::from_mins(1), async || {
+        Ok(case.site.logs(&pod).await?.contains(command).then_some(()))
+    })
+    .await?;
+    let pods: Api<Pod> = Api::namespaced(case.site.client.clone(), &case.site.namespace);
+    pods.delete(&pod, &DeleteParams::default()).await?;
+    let verdict = case.verdict().await?;
+    verdict.expect(Reason::Lost)?;
+    let usage = verdict.status.usage.unwrap_or_default();
+    ensure!(usage.cost_usd > crd::Usd::ZERO, "{usage:?}");
+    Ok(())
 }
 
 async fn a_command_that_eats_all_memory_is_told_apart(case: Case<'_>) -> anyhow::Result<()> {

@@ -73,7 +73,9 @@ fn containers() -> Vec<Row> {
     let oom = failed().succeeded(1).ended("run", (11, 20), 137, "OOMKilled", "");
     let crashed = failed().ended("clone", (1, 2), 101, "Error", "panicked");
     let broken = failed().ended("clone", (1, 2), 128, "StartError", "exec: no such file");
-    let interrupted = Report::failed(Phase::Run, AgentFailed, "interrupted");
+    let own = Report::failed(Phase::Run, AgentFailed, "out of ideas");
+    let own = failed().succeeded(1).reported((11, 20), 143, &own);
+    let interrupted = Report::new(Phase::Run, crd::Outcome::Failed);
     let interrupted = failed().succeeded(1).reported((11, 20), 143, &interrupted);
     let silent = Pod::new().with("phase", "Succeeded").succeeded(4);
     let silent = silent.ended("push", (41, 50), 0, "Completed", "");
@@ -82,7 +84,8 @@ fn containers() -> Vec<Row> {
         ("out of memory", oom.seen(), OutOfMemory, "run"),
         ("a git container crashed", crashed.seen(), Lost, code),
         ("never started", broken.seen(), Lost, "exec: no such file"),
-        ("interrupted by a signal", interrupted.seen(), AgentFailed, "interrupted"),
+        ("its own account", own.seen(), AgentFailed, "out of ideas"),
+        ("interrupted by a signal", interrupted.seen(), Lost, "it was interrupted"),
         ("silent success", silent.seen(), Lost, "without a report"),
     ]
 }
