@@ -132,7 +132,9 @@ async fn a_deleted_pod_tells_what_was_paid(case: Case<'_>) -> anyhow::Result<()>
     case.start(|_| ()).await?;
     let pod = case.pod().await?;
     until("the command in the log", Duration::from_mins(1), async || {
-        Ok(case.site.logs(&pod).await?.contains(command).then_some(()))
+        // There is no log before the container has started.
+        let log = case.site.log(&pod, Phase::Run.container()).await.unwrap_or_default();
+        Ok(log.contains(command).then_some(()))
     })
     .await?;
     let pods: Api<Pod> = Api::namespaced(case.site.client.clone(), &case.site.namespace);

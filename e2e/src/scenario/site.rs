@@ -110,6 +110,12 @@ impl Site {
         self.kubectl(&all).await
     }
 
+    /// Log of one container of a Pod.
+    pub async fn log(&self, pod: &str, container: &str) -> anyhow::Result<String> {
+        let one = ["logs", "--namespace", &self.namespace, pod, "--container", container];
+        self.kubectl(&one).await
+    }
+
     /// Runs a shell command in a running container and gives its output.
     pub async fn exec(&self, pod: &str, container: &str, command: &str) -> anyhow::Result<String> {
         let place = ["exec", "--namespace", &self.namespace, pod, "--container", container];
