@@ -32,6 +32,9 @@ pub struct TaskDocument {
     pub push: Push,
     /// Branch to push, without `refs/heads/`; the default already filled in.
     pub branch: String,
+    /// Shell commands that prepare the work tree.
+    #[serde(default)]
+    pub setup: Vec<String>,
     /// Shell commands that must succeed.
     #[serde(default)]
     pub verify: Vec<String>,
@@ -87,7 +90,7 @@ pub enum Unwritable {
     Anonymous(&'static str),
     /// The document would exceed [`LIMIT`].
     #[error(
-        "spec is {0} bytes without the prompt; the limit is {LIMIT}: shorten spec.verify or spec.push.options"
+        "spec is {0} bytes without the prompt; the limit is {LIMIT}: shorten spec.verify, spec.environment.setup or spec.push.options"
     )]
     TooLarge(usize),
 }
@@ -116,6 +119,7 @@ impl TaskDocument {
             repository: spec.repository,
             rebase: spec.rebase,
             push: spec.push,
+            setup: spec.environment.setup,
             verify: spec.verify,
             claude: spec.claude,
             not_after,

@@ -10,6 +10,7 @@
 //! Not here: clients, async code, clocks, environment.
 
 pub mod document;
+pub mod environment;
 pub mod fold;
 pub mod manifest;
 pub mod names;

@@ -68,6 +68,8 @@ reasons! {
     /// The credentials may read the repository but not push to it.
     PushForbidden bad "Give the account write access, or name another Secret.",
 
+    /// A command of spec.environment.setup failed; Claude was not started.
+    SetupFailed bad "Read the command's output in the log of the run container and correct spec.environment.setup.",
     /// Claude Code ended without success.
     AgentFailed bad "Read the message and the log of the run container; the work so far is on the checkpoint ref in status.result.checkpoint.",
     /// Claude Code gave no sign of life for the idle limit, or did not exit after its result.
@@ -102,10 +104,16 @@ reasons! {
     SecretMissing bad "Create the Secret in the task's namespace, then create the task again.",
     /// A container used more memory than its limit.
     OutOfMemory bad "Raise spec.environment.resources.limits.memory.",
+    /// The workspace, or another volume of the task, is full.
+    DiskFull bad "Let the task write less, or raise the operator's sizes and spec.environment.resources.limits.ephemeral-storage.",
     /// The node evicted the Pod.
     Evicted bad "Read the message: if the task filled its volumes make it smaller, else run it again.",
     /// No node can take the Pod.
     Unschedulable bad "Lower spec.environment.resources.requests or add a node.",
+    /// The cluster refuses the task's Pod: a quota, a limit range or an admission policy.
+    PodRejected bad "Read the message: it holds the cluster's words. Free or raise the quota, or correct what the policy names.",
+    /// The node of the Pod does not answer any more.
+    NodeLost bad "Look at the node; run the task again from the checkpoint.",
     /// The Pod is gone, or never became useful, and nothing says why.
     Lost bad "Look at the events of the Pod's node; run the task again from the checkpoint.",
     /// The object in the cluster cannot be read or cannot be turned into a Job.

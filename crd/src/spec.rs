@@ -1,12 +1,14 @@
 //! `ClaudeTask` and its spec. The doc comments are the user's manual: they become the CRD's text.
 //!
-//! Not here: the status ([`crate::status`]) and rules shared by fields ([`crate::rules`]).
+//! Not here: where Claude Code works ([`crate::environment`]), the status ([`crate::status`]) and
+//! rules shared by fields ([`crate::rules`]).
 
 use kube::core::cel::Rule;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::environment::{Environment, Quantities, Resources};
 use crate::rules::{immutable, object_name, one_line_each, ref_name};
 use crate::status::ClaudeTaskStatus;
 use crate::usd::Usd;
@@ -129,6 +131,11 @@ pub struct Rebase {
     #[x_kube(validation = ref_name())]
     pub onto: Option<String>,
 
+    /// `Preserve`: commits stay commits, unless they conflict. `Squash`: the change becomes one
+    /// commit. Default `Preserve`.
+    #[serde(default)]
+    pub commits: Commits,
+
     /// `Resolve`: Claude resolves what git cannot. `Fail`: a conflict ends the task with
     /// ConflictsUnresolved. Default `Resolve`.
     #[serde(default)]
@@ -149,11 +156,22 @@ impl Default for Rebase {
     fn default() -> Self {
         Self {
             onto: None,
+            commits: Commits::default(),
             conflicts: Conflicts::default(),
             max_rounds: default_max_rounds(),
             scope: Scope::default(),
         }
     }
+}
+
+/// What becomes of the commits of a change.
+#[derive(JsonSchema, Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Commits {
+    /// They stay as they are, one by one.
+    #[default]
+    Preserve,
+    /// They become one commit.
+    Squash,
 }
 
 /// What happens when git cannot merge the change.
@@ -260,65 +278,6 @@ pub struct Claude {
     pub max_budget_usd: Option<Usd>,
 }
 
-/// Where Claude Code works.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Environment {
-    /// CPU, memory and ephemeral storage of the containers in which Claude works. Default: the
-    /// operator's setting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Resources>,
-}
-
-/// Resources as in a container of a Pod.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Resources {
-    /// What the node must have free, such as `cpu: 500m`, `memory: 1Gi`.
-    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
-    pub requests: Quantities,
-    /// What the container may use at most.
-    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
-    pub limits: Quantities,
-}
-
-/// Amounts of the resources that can be set.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Quantities {
-    /// CPU cores, such as `500m` or `2`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    #[x_kube(validation = quantity())]
-    pub cpu: Option<String>,
-    /// Bytes of memory, such as `512Mi`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    #[x_kube(validation = quantity())]
-    pub memory: Option<String>,
-    /// Bytes of local disk, such as `10Gi`.
-    #[serde(default, rename = "ephemeral-storage", skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    #[x_kube(validation = quantity())]
-    pub ephemeral_storage: Option<String>,
-}
-
-impl Quantities {
-    /// Name and amount of each resource that is set.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [
-            ("cpu", &self.cpu),
-            ("memory", &self.memory),
-            ("ephemeral-storage", &self.ephemeral_storage),
-        ]
-        .into_iter()
-        .filter_map(|(name, amount)| Some((name, amount.as_deref()?)))
-    }
-
-    /// True when nothing is set.
-    pub fn is_empty(&self) -> bool {
-        self.entries().next().is_none()
-    }
-}
-
 fn default_max_rounds() -> u32 {
     3
 }
@@ -329,11 +288,6 @@ fn default_author_name() -> String {
 
 fn default_author_email() -> String {
     "noreply@anthropic.com".to_owned()
-}
-
-fn quantity() -> Rule {
-    Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
-        .message("must be a quantity above 0, such as 500m or 1Gi")
 }
 
 impl ClaudeTask {
