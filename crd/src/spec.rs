@@ -3,7 +3,6 @@
 //! Not here: where Claude Code works ([`crate::environment`]), the status ([`crate::status`]) and
 //! rules shared by fields ([`crate::rules`]).
 
-use kube::core::cel::Rule;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

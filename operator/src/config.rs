@@ -75,6 +75,16 @@ pub struct Settings {
     /// Tasks that are worked on at the same time.
     #[arg(long, env = "OPERATOR_WORKERS", default_value_t = 16)]
     pub workers: u16,
+    /// Name of the Lease, in the operator's own namespace, whose holder works while others stand
+    /// by. None: this operator works whatever others do, which does no harm.
+    #[arg(long, env = "OPERATOR_LEASE")]
+    pub lease: Option<String>,
+    /// Time after which a holder of the Lease that is not heard of is replaced; at least 3s.
+    #[arg(long, env = "OPERATOR_LEASE_DURATION", default_value = "15s")]
+    pub lease_duration: SignedDuration,
+    /// Name under which this operator holds the Lease: its Pod's name.
+    #[arg(long, env = "OPERATOR_IDENTITY", default_value = "operator")]
+    pub identity: String,
     /// Address of the live and ready endpoints.
     #[arg(long, env = "OPERATOR_LISTEN", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,

@@ -69,7 +69,7 @@ pub async fn run(
         () = watches.listed() => {}
         () = stop.clone() => return,
     }
-    readiness.set_ready();
+    readiness.set_working();
     tracing::info!(tasks = watches.tasks.len(), "caches are filled");
     let config = Config::default().concurrency(settings.workers);
     let context = Arc::new(Context { caches: watches.caches, settings });

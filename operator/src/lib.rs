@@ -5,6 +5,8 @@
 //! [`decide`] turns that into a [`decide::Decision`], with [`pod_facts`] and [`stall`] to read the
 //! Pod, [`status`] to write the status and [`job`] to make a Job; [`act`] performs it.
 //!
+//! With two replicas one works and the other stands by ([`leader`]).
+//!
 //! Not here: what happens inside the containers (the runner), the schema (crd).
 
 pub mod act;
@@ -14,6 +16,7 @@ pub mod controller;
 pub mod decide;
 pub mod errors;
 pub mod job;
+pub mod leader;
 pub mod ledger;
 pub mod notes;
 pub mod observe;

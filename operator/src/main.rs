@@ -7,10 +7,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use kube::Client;
 use operator::config::{LogFormat, Settings};
 use operator::controller;
 use operator::errors::chain;
+use operator::leader::Candidacy;
 use operator::server::{Readiness, router};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,6 +27,10 @@ enum Error {
     Listen(std::net::SocketAddr, #[source] std::io::Error),
     #[error("watching for signals")]
     Signals(#[source] std::io::Error),
+    #[error("asking for the Lease {0}")]
+    Lease(String, #[source] kube_lease_manager::LeaseManagerError),
+    #[error("the Lease is held by another operator now; this one starts anew")]
+    Deposed,
 }
 
 #[tokio::main]
@@ -40,17 +46,11 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Resolves when the process is asked to end.
+type Stop = Shared<BoxFuture<'static, ()>>;
+
 async fn run(settings: Settings) -> Result<(), Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: passes under way are finished");
-    }
-    .shared();
+    let stop = stop()?;
     let client = Client::try_default().await.map_err(Error::Client)?;
     let readiness = Readiness::default();
     let address = settings.listen;
@@ -60,9 +60,60 @@ async fn run(settings: Settings) -> Result<(), Error> {
     let endpoints =
         axum::serve(listener, router(readiness.clone())).with_graceful_shutdown(stop.clone());
     let endpoints = tokio::spawn(endpoints.into_future());
-    controller::run(client, settings, readiness, stop).await;
+    let done = match settings.lease.clone() {
+        Some(lease) => work_as_leader(client, settings, lease, readiness, stop).await,
+        None => {
+            controller::run(client, settings, readiness, stop).await;
+            Ok(())
+        }
+    };
     endpoints.abort();
-    Ok(())
+    done
+}
+
+async fn work_as_leader(
+    client: Client,
+    settings: Settings,
+    lease: String,
+    readiness: Readiness,
+    stop: Stop,
+) -> Result<(), Error> {
+    let seconds = settings.lease_duration.as_secs().unsigned_abs();
+    let candidacy = Candidacy::stand(client.clone(), &lease, &settings.identity, seconds)
+        .await
+        .map_err(|error| Error::Lease(lease, error))?;
+    readiness.set_standing_by();
+    tracing::info!("stands by");
+    let won = tokio::select! {
+        won = candidacy.won() => won,
+        () = stop.clone() => {
+            candidacy.resign().await;
+            return Ok(());
+        }
+    };
+    if !won {
+        return Err(Error::Deposed);
+    }
+    readiness.set_starting();
+    let ended = futures::future::select(stop.clone(), candidacy.lost().boxed()).map(drop);
+    controller::run(client, settings, readiness, ended).await;
+    candidacy.resign().await;
+    // A process that was asked to end has ended well; one that lost the Lease has caches that
+    // nobody needs.
+    if stop.now_or_never().is_some() { Ok(()) } else { Err(Error::Deposed) }
+}
+
+fn stop() -> Result<Stop, Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: passes under way are finished");
+    };
+    Ok(stop.boxed().shared())
 }
 
 fn log(settings: &Settings) {

@@ -3,29 +3,39 @@
 //! Not here: metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-/// Whether the caches are filled and work has begun.
+const STARTING: u8 = 0;
+const STANDING_BY: u8 = 1;
+const WORKING: u8 = 2;
+
+/// How far the program is.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness(Arc<AtomicU8>);
 
 impl Readiness {
-    /// Says that work has begun.
-    pub fn set_ready(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Says that another operator works, and that this one would take over.
+    pub fn set_standing_by(&self) {
+        self.0.store(STANDING_BY, Ordering::Relaxed);
     }
 
-    fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Says that the caches are being filled.
+    pub fn set_starting(&self) {
+        self.0.store(STARTING, Ordering::Relaxed);
+    }
+
+    /// Says that work has begun.
+    pub fn set_working(&self) {
+        self.0.store(WORKING, Ordering::Relaxed);
     }
 }
 
-/// `/livez` answers 200 while the process runs, `/readyz` once it works.
+/// `/livez` answers 200 while the process runs, `/readyz` once it works or stands by.
 pub fn router(readiness: Readiness) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok" }))
@@ -34,10 +44,10 @@ pub fn router(readiness: Readiness) -> Router {
 }
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
-    if readiness.is_ready() {
-        (StatusCode::OK, "ok")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "caches are being filled")
+    match readiness.0.load(Ordering::Relaxed) {
+        WORKING => (StatusCode::OK, "works"),
+        STANDING_BY => (StatusCode::OK, "stands by"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "caches are being filled"),
     }
 }
 
@@ -48,10 +58,15 @@ mod tests {
     use super::{Readiness, ready};
 
     #[tokio::test]
-    async fn it_is_ready_only_after_work_has_begun() {
+    async fn it_is_ready_when_it_works_or_stands_by() {
         let readiness = Readiness::default();
-        assert_eq!(ready(State(readiness.clone())).await.0, 503);
-        readiness.set_ready();
-        assert_eq!(ready(State(readiness)).await.0, 200);
+        let answer = async || ready(State(readiness.clone())).await.0.as_u16();
+        assert_eq!(answer().await, 503);
+        readiness.set_standing_by();
+        assert_eq!(answer().await, 200);
+        readiness.set_starting();
+        assert_eq!(answer().await, 503);
+        readiness.set_working();
+        assert_eq!(answer().await, 200);
     }
 }

@@ -25,6 +25,13 @@
 {{- end }}
 - {{ printf "--fixed-ids=%t" (not .Values.openshift) | quote }}
 - {{ printf "--workers=%d" (int .Values.workers) | quote }}
+{{- with .Values.leaderElection }}
+{{- if .enabled }}
+- {{ printf "--lease=%s" (include "claude-task.fullname" $) | quote }}
+- {{ printf "--lease-duration=%s" .duration | quote }}
+- "--identity=$(POD_NAME)"
+{{- end }}
+{{- end }}
 - {{ printf "--log-format=%s" .Values.log.format | quote }}
 - {{ printf "--log=%s" .Values.log.level | quote }}
 - "--listen=0.0.0.0:8081"
