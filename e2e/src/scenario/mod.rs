@@ -12,6 +12,7 @@ mod verdict;
 mod access;
 mod agent;
 mod landing;
+mod leader;
 mod operator;
 mod pod;
 mod refusal;
@@ -55,5 +56,5 @@ pub fn side_by_side() -> Vec<Scenario> {
 
 /// Scenarios that touch what all share, and are played one after the other.
 pub fn one_by_one() -> Vec<Scenario> {
-    operator::ALL.to_vec()
+    [operator::ALL, leader::ALL].concat()
 }

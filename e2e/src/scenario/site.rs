@@ -32,6 +32,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("tasks.idleLimit", "30s"),
     ("tasks.modelRetries", "1"),
     ("tasks.workspaceSize", "200Mi"),
+    ("leaderElection.duration", "3s"),
 ];
 
 /// Clients, addresses and the namespace of one run.
@@ -136,10 +137,10 @@ impl Site {
         tokio::task::spawn_blocking(move || install::operator_ready(&cluster)).await?
     }
 
-    /// The log of the operator as it runs now.
+    /// The logs of the operators as they run now.
     pub async fn operator_log(&self) -> anyhow::Result<String> {
-        let deployment = format!("deployment/{}", install::RELEASE);
-        self.kubectl(&["logs", "--namespace", install::SYSTEM, &deployment, "--tail=-1"]).await
+        let all = format!("--selector=app.kubernetes.io/instance={}", install::RELEASE);
+        self.kubectl(&["logs", "--namespace", install::SYSTEM, &all, "--tail=-1"]).await
     }
 
     /// Installs the operator with the scenarios' settings and these.
