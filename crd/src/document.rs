@@ -58,7 +58,7 @@ pub struct RunnerSettings {
     pub idle_limit: u32,
     /// Time that Claude has to exit after its result line. Default 60.
     pub exit_limit: u32,
-    /// Time limit of one command of `verify`. Default 1800.
+    /// Time limit of one command of `setup` or `verify`. Default 1800.
     pub verify_limit: u32,
     /// Retries of one model request by Claude Code itself, 0 to 15. Default 10.
     pub model_retries: u32,
@@ -66,6 +66,14 @@ pub struct RunnerSettings {
     pub grace_period: u32,
     /// Whether plain http repositories are allowed. Default false.
     pub allow_http: bool,
+    /// Percentage of a memory or volume limit at which an agent container stops what fills it; 0
+    /// for never. Default 90.
+    pub guard: u32,
+    /// Size limit of the workspace volume in bytes; 0 when there is none. Default 20 GiB.
+    pub workspace_size: u64,
+    /// Size limit of each other volume of an agent container in bytes; 0 when there is none.
+    /// Default 4 GiB.
+    pub scratch_size: u64,
 }
 
 impl Default for RunnerSettings {
@@ -78,6 +86,9 @@ impl Default for RunnerSettings {
             model_retries: 10,
             grace_period: 60,
             allow_http: false,
+            guard: 90,
+            workspace_size: 20 << 30,
+            scratch_size: 4 << 30,
         }
     }
 }

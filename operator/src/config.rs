@@ -9,6 +9,8 @@ use crd::spec::Resources;
 use crd::{RunnerSettings, names};
 use jiff::SignedDuration;
 
+use crate::quantity;
+
 /// Turns each ClaudeTask into one Job, and what its Pod does into the task's status.
 #[derive(Debug, Clone, Parser)]
 #[command(version, about)]
@@ -37,7 +39,7 @@ pub struct Settings {
     /// Time that Claude Code has to exit after its result.
     #[arg(long, env = "OPERATOR_EXIT_LIMIT", default_value = "60s")]
     pub exit_limit: SignedDuration,
-    /// Time limit of one command of spec.verify.
+    /// Time limit of one command of spec.verify or spec.environment.setup.
     #[arg(long, env = "OPERATOR_VERIFY_LIMIT", default_value = "30m")]
     pub verify_limit: SignedDuration,
     /// Retries of one model request by Claude Code itself, 0 to 15.
@@ -60,14 +62,17 @@ pub struct Settings {
     #[arg(long, env = "OPERATOR_AGENT_RESOURCES", value_parser = resources, default_value =
         r#"{"requests":{"cpu":"250m","memory":"512Mi"},"limits":{"cpu":"4","memory":"4Gi"}}"#)]
     pub agent_resources: Resources,
+    /// Percentage of a memory or volume limit at which the runner stops what fills it; 0 for never.
+    #[arg(long, env = "OPERATOR_GUARD", default_value_t = 90, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub guard: u32,
     /// Most that the repository's objects may take on the node.
-    #[arg(long, env = "OPERATOR_REPOSITORY_SIZE", default_value = "10Gi")]
+    #[arg(long, env = "OPERATOR_REPOSITORY_SIZE", value_parser = size, default_value = "10Gi")]
     pub repository_size: String,
     /// Most that the agent's work tree may take on the node.
-    #[arg(long, env = "OPERATOR_WORKSPACE_SIZE", default_value = "20Gi")]
+    #[arg(long, env = "OPERATOR_WORKSPACE_SIZE", value_parser = size, default_value = "20Gi")]
     pub workspace_size: String,
     /// Most that each of the other volumes may take on the node.
-    #[arg(long, env = "OPERATOR_SCRATCH_SIZE", default_value = "4Gi")]
+    #[arg(long, env = "OPERATOR_SCRATCH_SIZE", value_parser = size, default_value = "4Gi")]
     pub scratch_size: String,
     /// Run the containers as UID and GID 10001; false leaves the IDs to the cluster (`OpenShift`).
     #[arg(long, env = "OPERATOR_FIXED_IDS", default_value_t = true, action = clap::ArgAction::Set)]
@@ -116,12 +121,21 @@ impl Settings {
             model_retries: self.model_retries,
             grace_period: seconds(self.grace_period),
             allow_http: self.allow_plain_http,
+            guard: self.guard,
+            workspace_size: quantity::bytes(&self.workspace_size).unwrap_or_default(),
+            scratch_size: quantity::bytes(&self.scratch_size).unwrap_or_default(),
         }
     }
 }
 
 fn seconds(duration: SignedDuration) -> u32 {
     u32::try_from(duration.as_secs().max(0)).unwrap_or(u32::MAX)
+}
+
+/// A size as the volumes take it, once it is known to be one.
+fn size(text: &str) -> Result<String, String> {
+    let known = quantity::bytes(text).map(|_| text.to_owned());
+    known.ok_or_else(|| "this is no quantity such as 10Gi".to_owned())
 }
 
 fn resources(json: &str) -> Result<Resources, serde_json::Error> {
@@ -141,6 +155,17 @@ mod tests {
         assert_eq!(settings.runner(), crd::RunnerSettings::default());
         assert_eq!(settings.deadline.as_secs(), 3600);
         assert!(Settings::try_parse_from(["operator"]).is_err());
+    }
+
+    #[test]
+    fn a_size_or_a_percentage_that_is_none_is_refused() {
+        for wrong in ["--workspace-size=much", "--scratch-size=", "--guard=101"] {
+            let args = ["operator", "--runner-image=r", wrong];
+            assert!(Settings::try_parse_from(args).is_err(), "{wrong}");
+        }
+        let args = ["operator", "--runner-image=r", "--workspace-size=200Mi", "--guard=0"];
+        let runner = Settings::try_parse_from(args).unwrap().runner();
+        assert_eq!((runner.workspace_size, runner.guard), (200 << 20, 0));
     }
 
     #[test]

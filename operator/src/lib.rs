@@ -22,6 +22,7 @@ pub mod notes;
 pub mod observe;
 pub mod pod;
 pub mod pod_facts;
+pub mod quantity;
 pub mod resources;
 pub mod server;
 pub mod stall;

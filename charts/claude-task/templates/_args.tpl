@@ -19,6 +19,7 @@
 {{- end }}
 - {{ printf "--git-resources=%s" (toJson .gitResources) | quote }}
 - {{ printf "--agent-resources=%s" (toJson .agentResources) | quote }}
+- {{ printf "--guard=%d" (int .guard) | quote }}
 - {{ printf "--repository-size=%s" .repositorySize | quote }}
 - {{ printf "--workspace-size=%s" .workspaceSize | quote }}
 - {{ printf "--scratch-size=%s" .scratchSize | quote }}

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "decide.rs",
     "job.rs",
     "notes.rs",
     "pod.rs",
     "pod_facts.rs",
+    "quantity.rs",
     "resources.rs",
     "stall.rs",
     "status.rs",
