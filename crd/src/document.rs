@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::network::Proxy;
 use crate::spec::{Claude, ClaudeTask, Push, Rebase, Repository};
 
 /// Largest encoded document in bytes: one environment string above 128 KiB fails the start of a
@@ -66,6 +67,8 @@ pub struct RunnerSettings {
     pub grace_period: u32,
     /// Whether plain http repositories are allowed. Default false.
     pub allow_http: bool,
+    /// Proxies to the network. Default none.
+    pub proxy: Proxy,
     /// Percentage of a memory or volume limit at which an agent container stops what fills it; 0
     /// for never. Default 90.
     pub guard: u32,
@@ -86,6 +89,7 @@ impl Default for RunnerSettings {
             model_retries: 10,
             grace_period: 60,
             allow_http: false,
+            proxy: Proxy::default(),
             guard: 90,
             workspace_size: 20 << 30,
             scratch_size: 4 << 30,

@@ -14,6 +14,7 @@ pub mod environment;
 pub mod fold;
 pub mod manifest;
 pub mod names;
+pub mod network;
 pub mod phase;
 pub mod reason;
 pub mod reference;

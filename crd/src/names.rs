@@ -60,6 +60,11 @@ pub const SAVER: Mount = Mount { volume: "saver", path: "/claudetask/saver" };
 /// The git credentials Secret, one file a key; git containers only.
 pub const GIT_CREDENTIALS: Mount =
     Mount { volume: "git-credentials", path: "/claudetask/git-credentials" };
+/// Certificates that the installation trusts besides the image's own, where it names any; all
+/// containers.
+pub const TRUST_BUNDLE: Mount = Mount { volume: "trust-bundle", path: "/claudetask/trust" };
+/// Name of the one file in [`TRUST_BUNDLE`].
+pub const TRUST_BUNDLE_FILE: &str = "ca.crt";
 
 /// HOME of a container, backed by a volume of its own (`home-<container>`).
 pub const HOME_PATH: &str = "/home/claude";

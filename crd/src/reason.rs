@@ -34,6 +34,13 @@ macro_rules! reasons {
             pub const fn is_success(self) -> bool {
                 match self { $(Self::$name => class!($class),)+ }
             }
+
+            /// True when the attempt was ended from outside, by no fault of the task or its
+            /// settings: another attempt may do better. An eviction for what the task itself
+            /// wrote is DiskFull and so not among them.
+            pub const fn is_disruption(self) -> bool {
+                matches!(self, Self::Evicted | Self::NodeLost | Self::Lost)
+            }
         }
     };
 }
@@ -56,11 +63,11 @@ reasons! {
     AlreadyPushed ok "Nothing; to run the prompt again create a new ClaudeTask.",
 
     /// The repository could not be fetched.
-    CloneFailed bad "Read the message: it holds git's own words. Check spec.repository.url and that the cluster reaches the server.",
+    CloneFailed bad "Read the message: it holds git's own words. Check spec.repository.url, that the cluster reaches the server, and for a certificate of your own the Secret's key `ca.crt`.",
     /// The git server refused the credentials.
-    AuthenticationFailed bad "Check username and password, or token, in the Secret named by spec.repository.credentialsSecret.",
-    /// The git credentials Secret is not for this URL, or lacks a key; it was not sent anywhere.
-    SecretMismatch bad "Set the Secret's key `url` to a prefix of spec.repository.url and give `username` and `password`, or `token`.",
+    AuthenticationFailed bad "Check username and password, or token, or ssh-privatekey, in the Secret named by spec.repository.credentialsSecret.",
+    /// The git credentials Secret is not for this URL, lacks a key, or does not know the server's host key; it was not sent anywhere.
+    SecretMismatch bad "Set the Secret's key `url` to a prefix of spec.repository.url and give `username` and `password`, or `token`; for ssh, `ssh-privatekey` without a passphrase and `known_hosts`.",
     /// A branch, tag or commit that the task names does not exist in the repository.
     RefNotFound bad "Correct spec.repository.ref or spec.rebase.onto.",
     /// The branch to push exists and is neither the branch started from nor the onto branch, or its name collides with another ref.
@@ -100,17 +107,17 @@ reasons! {
 
     /// An image could not be pulled.
     ImagePullFailed bad "Check the image names in the operator's settings and that the node may pull them.",
-    /// A Secret that the task names does not exist, or lacks a key.
-    SecretMissing bad "Create the Secret in the task's namespace, then create the task again.",
+    /// A Secret that the task names, or the ConfigMap of the operator's trust bundle, does not exist or lacks a key.
+    SecretMissing bad "Create what the message names in the task's namespace, then create the task again.",
     /// A container used more memory than its limit.
     OutOfMemory bad "Raise spec.environment.resources.limits.memory.",
-    /// The workspace, or another volume of the task, is full.
+    /// A volume of the task, such as its workspace, is full, or the task wrote more than its ephemeral-storage limit.
     DiskFull bad "Let the task write less, or raise the operator's sizes and spec.environment.resources.limits.ephemeral-storage.",
-    /// The node evicted the Pod.
-    Evicted bad "Read the message: if the task filled its volumes make it smaller, else run it again.",
+    /// The cluster took the Pod from its node: a shortage on the node, a drain, a shutdown or a more important Pod.
+    Evicted bad "Run the task again from the checkpoint; if it happens again, read in the message what the node ran short of.",
     /// No node can take the Pod.
     Unschedulable bad "Lower spec.environment.resources.requests or add a node.",
-    /// The cluster refuses the task's Pod: a quota, a limit range or an admission policy.
+    /// The cluster refuses the task's Pod, or its Job: a quota, a limit range or an admission policy.
     PodRejected bad "Read the message: it holds the cluster's words. Free or raise the quota, or correct what the policy names.",
     /// The node of the Pod does not answer any more.
     NodeLost bad "Look at the node; run the task again from the checkpoint.",

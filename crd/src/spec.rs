@@ -85,14 +85,20 @@ pub struct ClaudeTaskSpec {
 /// The repository to work on.
 #[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.url.startsWith('http') || !self.url.contains('@') || has(self.credentialsSecret)")
+        .message("an ssh address needs credentialsSecret: a Secret with ssh-privatekey and known_hosts")
+)]
 pub struct Repository {
-    /// Address of the repository, such as `https://git.example.com/acme/shop.git`; plain `http`
-    /// only if the operator allows it. Without user or password: they belong into the Secret.
+    /// Address of the repository, such as `https://git.example.com/acme/shop.git`,
+    /// `ssh://git@git.example.com/acme/shop.git` or `git@git.example.com:acme/shop.git`; plain
+    /// `http` only if the operator allows it. Without password, and over http without user: they
+    /// belong into the Secret.
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(
-        validation = Rule::new(r"self.matches('^https?://[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?(:[0-9]{1,5})?/[^?#\\s\\x00-\\x1f\\x7f\\\\]+$')")
-            .message("must be https://HOST/PATH, without user, password, query or blanks; put credentials into the Secret named by credentialsSecret"),
-        validation = Rule::new("!self.matches('/[.][.]?(/|$)') && !self.contains('%')").message("must not contain `.` or `..` as a path segment, or `%`")
+        validation = Rule::new(r"self.matches('^(https?://|ssh://[A-Za-z0-9_][-A-Za-z0-9._]*@)[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?(:[0-9]{1,5})?/[^?#\\s\\x00-\\x1f\\x7f\\\\]+$|^[A-Za-z0-9_][-A-Za-z0-9._]*@[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?:[^?#\\s\\x00-\\x1f\\x7f\\\\]+$')")
+            .message("must be https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH, without password, query or blanks; put credentials into the Secret named by credentialsSecret"),
+        validation = Rule::new("!self.matches('[/:][.][.]?(/|$)') && !self.contains('%')").message("must not contain `.` or `..` as a path segment, or `%`")
     )]
     pub url: String,
 
@@ -104,8 +110,10 @@ pub struct Repository {
     pub reference: Option<String>,
 
     /// Secret in the task's namespace with the git credentials: `url` (the prefix of repository
-    /// addresses that it is for) and `username` with `password`, or `token`. Default: none, git
-    /// works without credentials.
+    /// addresses that it is for) and `username` with `password`, or `token`; for ssh instead
+    /// `ssh-privatekey` (without a passphrase) and `known_hosts`. `ca.crt` holds certificates of
+    /// authorities to trust for the server besides the usual ones. Default: none, git works
+    /// without credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret: Option<SecretName>,
 }
@@ -130,8 +138,9 @@ pub struct Rebase {
     #[x_kube(validation = ref_name())]
     pub onto: Option<String>,
 
-    /// `Preserve`: commits stay commits, unless they conflict. `Squash`: the change becomes one
-    /// commit. Default `Preserve`.
+    /// `Preserve`: commits stay commits; if one conflicts, or there are merges among them, the
+    /// task's own become one commit. `Squash`: the change becomes one commit, in a whole-branch
+    /// rebase together with the branch's own commits. Default `Preserve`.
     #[serde(default)]
     pub commits: Commits,
 
@@ -146,7 +155,8 @@ pub struct Rebase {
     pub max_rounds: u32,
 
     /// Files that a resolution may change. `TaskFiles`: the conflicted ones and those that the
-    /// task changed. `Anywhere`: any. Default `TaskFiles`.
+    /// task changed, in a whole-branch rebase also those that the branch changed. `Anywhere`: any.
+    /// Default `TaskFiles`.
     #[serde(default)]
     pub scope: Scope,
 }
@@ -197,8 +207,13 @@ pub enum Scope {
 #[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Push {
-    /// Branch to push, without `refs/heads/`: a new one, or the onto branch itself (direct
-    /// landing). Default: `claude/` and the task's name.
+    /// Branch to push, without `refs/heads/`: a new one; the onto branch itself (direct landing);
+    /// or the branch that repository.ref names, when rebase.onto names another (whole-branch
+    /// rebase). A whole-branch rebase replays the branch's own commits one by one onto the onto
+    /// branch first, with their authors and messages but without signatures, and is pushed even if
+    /// Claude changed nothing; merges or conflicts among them end the task with ConflictsUnresolved
+    /// before Claude starts, unless rebase.commits is `Squash`. The branch is only moved from the
+    /// commit that the task started from. Default: `claude/` and the task's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 244))]
     #[x_kube(

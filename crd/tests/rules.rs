@@ -32,6 +32,11 @@ fn with(pointer: &str, value: Value) -> Value {
     task
 }
 
+/// A repository that is reached over ssh.
+fn ssh(url: &str) -> Value {
+    json!({"url": url, "credentialsSecret": {"name": "shop-ssh"}})
+}
+
 fn errors(task: &Value, old: Option<&Value>) -> Vec<ValidationError> {
     let schema = crd::manifest::schema().unwrap();
     match Validator::new().validate(&schema, task, old) {
@@ -51,6 +56,9 @@ fn good_values_are_accepted() {
         ("/metadata/name", json!("a".repeat(63))),
         ("/spec/repository/url", json!("https://git.example.com:8443/a/b c".replace(' ', "-"))),
         ("/spec/repository/url", json!("http://git-server.claudetask-e2e.svc:8080/acme/shop.git")),
+        ("/spec/repository", ssh("ssh://git@git.example.com:2222/~acme/shop.git")),
+        ("/spec/repository", ssh("git@github.com:acme/shop.git")),
+        ("/spec/repository", ssh("git@ssh.dev.azure.com:v3/acme/shop/shop")),
         ("/spec/repository/ref", json!("refs/tags/v1.2.3")),
         ("/spec/repository/ref", json!("feature/ümläut_1@home")),
         ("/spec/repository/ref", json!("4f2a91c0de4f2a91c0de4f2a91c0de4f2a91c0de")),
@@ -83,12 +91,16 @@ fn bad_values_are_refused_at_their_field() {
     let bad = [
         ("/metadata/name", json!("dotted.name"), ""),
         ("/metadata/name", json!("a".repeat(64)), ""),
-        ("/spec/repository/url", json!("git@github.com:acme/shop.git"), "spec.repository.url"),
-        (
-            "/spec/repository/url",
-            json!("ssh://git@example.com/acme/shop.git"),
-            "spec.repository.url",
-        ),
+        ("/spec/repository/url", json!("git@github.com:acme/shop.git"), "spec.repository"),
+        ("/spec/repository/url", json!("ssh://git@example.com/acme/shop.git"), "spec.repository"),
+        ("/spec/repository", ssh("ssh://example.com/acme/shop.git"), "spec.repository.url"),
+        ("/spec/repository", ssh("ssh://git:secret@example.com/shop.git"), "spec.repository.url"),
+        ("/spec/repository", ssh("github.com:acme/shop.git"), "spec.repository.url"),
+        ("/spec/repository", ssh("git@-oProxyCommand=x:acme/shop.git"), "spec.repository.url"),
+        ("/spec/repository", ssh("-oProxyCommand=x@h:acme/shop.git"), "spec.repository.url"),
+        ("/spec/repository", ssh("git@github.com:../shop.git"), "spec.repository.url"),
+        ("/spec/repository", ssh("git@github.com:a\\b"), "spec.repository.url"),
+        ("/spec/repository/url", json!("https://example.com/a\\b"), "spec.repository.url"),
         (
             "/spec/repository/url",
             json!("https://user:secret@example.com/shop.git"),
