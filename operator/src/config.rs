@@ -5,9 +5,11 @@
 use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
+use crd::network::Proxy;
 use crd::spec::Resources;
 use crd::{RunnerSettings, names};
 use jiff::SignedDuration;
+use serde::Deserialize;
 
 use crate::quantity;
 
@@ -74,6 +76,14 @@ pub struct Settings {
     /// Most that each of the other volumes may take on the node.
     #[arg(long, env = "OPERATOR_SCRATCH_SIZE", value_parser = size, default_value = "4Gi")]
     pub scratch_size: String,
+    /// Proxies of tasks to the network, as JSON; none of them has a user or password.
+    #[arg(long, env = "OPERATOR_PROXY", value_parser = proxy, default_value =
+        r#"{"http":"","https":"","none":""}"#)]
+    pub proxy: Proxy,
+    /// `ConfigMap` in each task's namespace with certificates to trust, and its key, as JSON.
+    #[arg(long, env = "OPERATOR_TRUST_BUNDLE", value_parser = trust_bundle, default_value =
+        r#"{"configMap":"","key":"ca.crt"}"#)]
+    pub trust_bundle: TrustBundle,
     /// Run the containers as UID and GID 10001; false leaves the IDs to the cluster (`OpenShift`).
     #[arg(long, env = "OPERATOR_FIXED_IDS", default_value_t = true, action = clap::ArgAction::Set)]
     pub fixed_ids: bool,
@@ -101,6 +111,16 @@ pub struct Settings {
     pub log: String,
 }
 
+/// Certificates that every container of a task trusts besides the image's own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrustBundle {
+    /// Name of the `ConfigMap` in the task's namespace; empty: none.
+    pub config_map: String,
+    /// Its key with the certificates in PEM format.
+    pub key: String,
+}
+
 /// Form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -121,6 +141,7 @@ impl Settings {
             model_retries: self.model_retries,
             grace_period: seconds(self.grace_period),
             allow_http: self.allow_plain_http,
+            proxy: self.proxy.clone(),
             guard: self.guard,
             workspace_size: quantity::bytes(&self.workspace_size).unwrap_or_default(),
             scratch_size: quantity::bytes(&self.scratch_size).unwrap_or_default(),
@@ -139,6 +160,15 @@ fn size(text: &str) -> Result<String, String> {
 }
 
 fn resources(json: &str) -> Result<Resources, serde_json::Error> {
+    serde_json::from_str(json)
+}
+
+fn proxy(json: &str) -> Result<Proxy, String> {
+    let proxy: Proxy = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    proxy.check().map(|()| proxy)
+}
+
+fn trust_bundle(json: &str) -> Result<TrustBundle, serde_json::Error> {
     serde_json::from_str(json)
 }
 
@@ -176,5 +206,16 @@ mod tests {
         assert!(
             Settings::try_parse_from(["operator", "--runner-image=r", "--deadline=10"]).is_err()
         );
+    }
+
+    #[test]
+    fn a_proxy_with_a_password_is_refused_without_showing_it() {
+        let parse = |https: &str| {
+            let proxy = format!(r#"--proxy={{"https":"{https}"}}"#);
+            Settings::try_parse_from(["operator", "--runner-image=r", &proxy])
+        };
+        assert_eq!(parse("http://proxy:3128").unwrap().runner().proxy.https, "http://proxy:3128");
+        let refused = parse("http://user:canary@proxy:3128").unwrap_err().to_string();
+        assert!(refused.contains("password"), "{refused}");
     }
 }

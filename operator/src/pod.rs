@@ -7,13 +7,13 @@
 use crd::names::{self, Mount};
 use crd::{ClaudeTask, Phase};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, PodSecurityContext,
-    PodSpec, SeccompProfile, SecretEnvSource, SecretVolumeSource, SecurityContext, Volume,
-    VolumeMount,
+    Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar,
+    KeyToPath, PodSecurityContext, PodSpec, SeccompProfile, SecretEnvSource, SecretVolumeSource,
+    SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::config::Settings;
+use crate::config::{Settings, TrustBundle};
 use crate::resources;
 
 /// Where the runner lies in its image.
@@ -85,7 +85,7 @@ fn container(name: &str, task: &ClaudeTask, document: &str, settings: &Settings)
         command: Some(vec![RUNNER.to_owned(), name.to_owned()]),
         env: Some(environment(agent, task, document, settings)),
         env_from: agent.then(|| model_secret(task)).flatten(),
-        volume_mounts: Some(mounts(name, task)),
+        volume_mounts: Some(mounts(name, task, settings)),
         resources: Some(resources),
         security_context: Some(container_security()),
         termination_message_path: Some(names::TERMINATION_LOG.to_owned()),
@@ -134,7 +134,7 @@ fn tmp(container: &str) -> String {
     format!("tmp-{container}")
 }
 
-fn mounts(container: &str, task: &ClaudeTask) -> Vec<VolumeMount> {
+fn mounts(container: &str, task: &ClaudeTask, settings: &Settings) -> Vec<VolumeMount> {
     let mount = |volume: &str, path: &str, read_only: bool| VolumeMount {
         name: volume.to_owned(),
         mount_path: path.to_owned(),
@@ -146,6 +146,9 @@ fn mounts(container: &str, task: &ClaudeTask) -> Vec<VolumeMount> {
     mounts.extend(sight.reads.iter().map(|m| mount(m.volume, m.path, true)));
     if !is_agent(container) && task.spec.repository.credentials_secret.is_some() {
         mounts.push(mount(names::GIT_CREDENTIALS.volume, names::GIT_CREDENTIALS.path, true));
+    }
+    if !settings.trust_bundle.config_map.is_empty() {
+        mounts.push(mount(names::TRUST_BUNDLE.volume, names::TRUST_BUNDLE.path, true));
     }
     mounts.push(mount(&home(container), names::HOME_PATH, false));
     mounts.push(mount(&tmp(container), names::TMP_PATH, false));
@@ -174,6 +177,7 @@ fn volumes(task: &ClaudeTask, settings: &Settings) -> Vec<Volume> {
             ..Volume::default()
         });
     }
+    volumes.extend(trust_bundle(&settings.trust_bundle));
     let containers =
         Phase::ALL.into_iter().map(Phase::container).chain(std::iter::once(names::SAVE_CONTAINER));
     for container in containers {
@@ -181,6 +185,26 @@ fn volumes(task: &ClaudeTask, settings: &Settings) -> Vec<Volume> {
         volumes.push(empty_dir(&tmp(container), &settings.scratch_size));
     }
     volumes
+}
+
+/// One key under a fixed name. A ConfigMap or key that is missing keeps the Pod from starting: with
+/// fewer certificates than the cluster's administrator set, it would fail later and for no reason
+/// that anybody could see.
+fn trust_bundle(bundle: &TrustBundle) -> Option<Volume> {
+    let item = KeyToPath {
+        key: bundle.key.clone(),
+        path: names::TRUST_BUNDLE_FILE.to_owned(),
+        mode: None,
+    };
+    (!bundle.config_map.is_empty()).then(|| Volume {
+        name: names::TRUST_BUNDLE.volume.to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: bundle.config_map.clone(),
+            items: Some(vec![item]),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    })
 }
 
 fn empty_dir(name: &str, size: &str) -> Volume {

@@ -23,6 +23,8 @@
 - {{ printf "--repository-size=%s" .repositorySize | quote }}
 - {{ printf "--workspace-size=%s" .workspaceSize | quote }}
 - {{ printf "--scratch-size=%s" .scratchSize | quote }}
+- {{ printf "--proxy=%s" (toJson .proxy) | quote }}
+- {{ printf "--trust-bundle=%s" (toJson .trustBundle) | quote }}
 {{- end }}
 - {{ printf "--fixed-ids=%t" (not .Values.openshift) | quote }}
 - {{ printf "--workers=%d" (int .Values.workers) | quote }}

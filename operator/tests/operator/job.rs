@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Parser;
 use crd::{ClaudeTask, Phase, TaskDocument, names};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 use operator::config::Settings;
 use operator::job::{Refused, build, name};
 use serde_json::json;
@@ -168,4 +168,36 @@ fn a_task_too_large_for_its_variable_is_refused_with_the_field() {
     let refused = build(&large, 1, &settings(), at(0)).unwrap_err();
     assert!(matches!(refused, Refused::Document(_)));
     assert!(refused.to_string().contains("spec.verify"), "{refused}");
+}
+
+#[test]
+fn every_container_trusts_the_installations_bundle_and_only_reads_it() {
+    let bundle = r#"--trust-bundle={"configMap":"company","key":"bundle.pem"}"#;
+    let settings = Settings::parse_from(["operator", "--runner-image=r", bundle]);
+    let pod = pod(build(&task(), 1, &settings, at(0)).unwrap());
+    let volume = |volume: &&Volume| volume.name == names::TRUST_BUNDLE.volume;
+    let source = pod.volumes.iter().flatten().find(volume).unwrap().config_map.clone().unwrap();
+    let item = &source.items.unwrap()[0];
+    assert_eq!((source.name.as_str(), source.optional), ("company", None));
+    assert_eq!((item.key.as_str(), item.path.as_str()), ("bundle.pem", names::TRUST_BUNDLE_FILE));
+    for container in containers(&pod) {
+        let mounts = container.volume_mounts.as_ref().unwrap();
+        let mount = mounts.iter().find(|mount| mount.name == names::TRUST_BUNDLE.volume).unwrap();
+        assert_eq!((mount.mount_path.as_str(), mount.read_only), (names::TRUST_BUNDLE.path, Some(true)));
+    }
+    let without = self::pod(rendered());
+    assert!(without.volumes.iter().flatten().find(volume).is_none());
+}
+
+#[test]
+fn the_operators_proxies_reach_the_runner() {
+    let proxy = r#"--proxy={"https":"http://proxy:3128","none":".svc"}"#;
+    let settings = Settings::parse_from(["operator", "--runner-image=r", proxy]);
+    let pod = pod(build(&task(), 1, &settings, at(0)).unwrap());
+    for container in containers(&pod) {
+        let document = container.env.iter().flatten().find(|v| v.name == names::ENV_DOCUMENT);
+        let document: TaskDocument =
+            serde_json::from_str(document.unwrap().value.as_ref().unwrap()).unwrap();
+        assert_eq!(document.settings.proxy, settings.proxy, "{}", container.name);
+    }
 }
