@@ -37,7 +37,7 @@ macro_rules! reasons {
 
             /// True when the attempt was ended from outside, by no fault of the task or its
             /// settings: another attempt may do better. An eviction for what the task itself
-            /// wrote is DiskFull and so not among them.
+            /// wrote is [`Self::DiskFull`] and so not among them.
             pub const fn is_disruption(self) -> bool {
                 matches!(self, Self::Evicted | Self::NodeLost | Self::Lost)
             }

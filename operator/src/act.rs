@@ -80,13 +80,24 @@ async fn create_job(client: &Client, key: &TaskKey, job: &Job) -> Result<Outcome
     match api.create(&as_manager(), job).await {
         Ok(_) => Ok(Outcome::Done),
         Err(kube::Error::Api(said)) if said.is_already_exists() => Ok(Outcome::JobExists),
-        Err(kube::Error::Api(said)) if said.is_invalid() => {
-            Ok(Outcome::JobRefused(Refusal::Invalid(said.message)))
-        }
-        Err(kube::Error::Api(said)) if said.is_forbidden() => {
-            Ok(Outcome::JobRefused(Refusal::NotNow(said.message)))
-        }
+        Err(kube::Error::Api(said)) => match refusal(&said) {
+            Some(refusal) => Ok(Outcome::JobRefused(refusal)),
+            None => Err(Failed::CreateJob(kube::Error::Api(said))),
+        },
         Err(error) => Err(Failed::CreateJob(error)),
+    }
+}
+
+/// What the apiserver's answer says of the Job itself, if it says anything. Admission chooses its
+/// code: quota 403, a policy 422 if it names no other (`ValidatingAdmissionPolicy`, `reason`), a
+/// webhook 400. Its words tell that from a Job that is wrong.
+fn refusal(said: &Status) -> Option<Refusal> {
+    let by_admission =
+        ["denied request", "denied the request"].iter().any(|words| said.message.contains(words));
+    match said.code {
+        422 if !by_admission => Some(Refusal::Invalid(said.message.clone())),
+        400 | 403 | 422 => Some(Refusal::NotNow(said.message.clone())),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 
 use crate::config::Settings;
+use crate::ended;
 use crate::job;
 use crate::notes::{self, Note};
 use crate::pod_facts::{self, ending};
@@ -113,7 +114,8 @@ impl Case<'_> {
 
     /// The Job was refused, but not for good.
     fn refused(&self, said: &str) -> Decision {
-        let obstacle = ending(Reason::Lost, format!("the Job could not be created: {said}"));
+        let refused = format!("the Job could not be created: {said}");
+        let obstacle = ending(Reason::PodRejected, refused);
         let since = status::first_written(&self.last).unwrap_or(self.now);
         if self.now >= after(since, self.settings.startup_deadline) {
             return self.end(None, &obstacle);
@@ -130,9 +132,10 @@ impl Case<'_> {
         if let Some(proven) = fold::ending(&facts) {
             return self.end(Some(pod), &proven);
         }
-        let last_moment = self.last_moment(created(&seen.pod.metadata));
+        let not_after = self.not_after(created(&seen.pod.metadata));
+        let last_moment = after(not_after, AFTER_THE_END);
         if pod_facts::is_over(seen, &facts) {
-            let ended = pod_facts::interrupted(seen, &facts, known.as_ref());
+            let ended = ended::interrupted(seen, &facts, known.as_ref(), &self.seen.events);
             if !self.job_is_leaving() || self.now >= last_moment {
                 return self.end(Some(pod), &ended);
             }
@@ -140,7 +143,8 @@ impl Case<'_> {
             return self.say(known, Some(last_moment));
         }
         if self.now >= last_moment {
-            return self.end(Some(pod), &overdue(seen, &facts, known.as_ref()));
+            let overdue = ended::overdue(seen, &facts, known.as_ref(), not_after, self.now);
+            return self.end(Some(pod), &overdue);
         }
         if pod_facts::is_leaving(seen) || self.job_is_leaving() {
             let known = Known { pod: Some(pod), obstacle: known.as_ref(), ..Known::default() };
@@ -154,7 +158,7 @@ impl Case<'_> {
     }
 
     fn with_job(&self, job: &JobView) -> Decision {
-        let last_moment = self.last_moment(created(&job.metadata));
+        let last_moment = after(self.not_after(created(&job.metadata)), AFTER_THE_END);
         if job.is_finished() || self.now >= last_moment {
             return self
                 .end(None, &self.known_or(Reason::Lost, "the Job ended and its Pod is gone"));
@@ -249,15 +253,14 @@ impl Case<'_> {
         status::obstacle(&self.last).unwrap_or_else(|| ending(reason, message))
     }
 
-    /// When the verdict is written whatever a Pod or Job does: its node may be dead.
-    fn last_moment(&self, made: Option<Timestamp>) -> Timestamp {
+    /// When nothing that the Pod could still do counts any more; [`AFTER_THE_END`] later the verdict
+    /// is written whatever a Pod or Job does: its node may be dead.
+    fn not_after(&self, made: Option<Timestamp>) -> Timestamp {
         let noted = match &self.seen.job {
             JobSeen::Present(job) => job.not_after(),
             JobSeen::Absent | JobSeen::Foreign => None,
         };
-        let not_after =
-            noted.unwrap_or_else(|| after(made.unwrap_or(self.now), self.settings.deadline));
-        after(not_after, AFTER_THE_END)
+        noted.unwrap_or_else(|| after(made.unwrap_or(self.now), self.settings.deadline))
     }
 }
 
@@ -268,14 +271,4 @@ fn next_question(since: Timestamp, now: Timestamp) -> Timestamp {
         age = age.saturating_mul(2);
     }
     after(since, age)
-}
-
-/// Why a Pod that should be over by now is not.
-fn overdue(seen: &PodSeen, facts: &PhaseFacts, known: Option<&Ending>) -> Ending {
-    if pod_facts::is_leaving(seen) {
-        return pod_facts::interrupted(seen, facts, known);
-    }
-    known
-        .cloned()
-        .unwrap_or_else(|| ending(Reason::Timeout, "the Pod is still there after its last moment"))
 }

@@ -2,8 +2,8 @@
 //!
 //! The way of the data: the [`controller`] names a task; [`observe`] gathers what is known of its
 //! Job, Pods and events from caches ([`children`]) and, where a cache may be behind, by reading;
-//! [`decide`] turns that into a [`decide::Decision`], with [`pod_facts`] and [`stall`] to read the
-//! Pod, [`status`] to write the status and [`job`] to make a Job; [`act`] performs it.
+//! [`decide`] turns that into a [`decide::Decision`], with [`pod_facts`], [`ended`] and [`stall`]
+//! to read the Pod, [`status`] to write the status and [`job`] to make a Job; [`act`] performs it.
 //!
 //! With two replicas one works and the other stands by ([`leader`]).
 //!
@@ -14,6 +14,7 @@ pub mod children;
 pub mod config;
 pub mod controller;
 pub mod decide;
+pub mod ended;
 pub mod errors;
 pub mod job;
 pub mod leader;

@@ -15,6 +15,7 @@ use kube::{Client, Resource};
 
 use crate::children::{Children, TaskKey};
 use crate::decide::{ASK_EVENTS, ATTEMPT};
+use crate::ended;
 use crate::job;
 use crate::ledger::Ledger;
 use crate::pod_facts;
@@ -152,7 +153,7 @@ fn nothing_will_come(job: &JobSeen) -> bool {
     }
 }
 
-/// UID of the object whose events may say why nothing happens.
+/// UID of the object whose events may say why nothing happens, or what has happened.
 fn stalled(job: &JobSeen, pods: &[PodSeen], now: Timestamp) -> Option<String> {
     let (since, uid) = match (pods, job) {
         ([], JobSeen::Present(job)) if !job.is_finished() => {
@@ -160,6 +161,9 @@ fn stalled(job: &JobSeen, pods: &[PodSeen], now: Timestamp) -> Option<String> {
         }
         ([seen], _) if !pod_facts::is_leaving(seen) => {
             let facts = pod_facts::facts(&seen.pod);
+            if ended::needs_events(seen, &facts) {
+                return seen.pod.metadata.uid.clone();
+            }
             let alive = (!pod_facts::is_over(seen, &facts)).then_some(seen)?;
             (stall::quiet_since(&alive.pod, &facts, now)?, alive.pod.metadata.uid.clone()?)
         }

@@ -9,11 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ContainerStateWaiting;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::ended;
 use crate::pod_facts::{self, ending};
 use crate::view::{EventView, JobView, PodView, created};
 
 /// A Pod that the kubelet leaves Pending after an OOM kill gets this long to prove otherwise.
 const OOM_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+const NOTHING_STARTED: &str = "no container of the Pod started";
 
 /// Nothing runs: since when, why, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +47,9 @@ pub fn of_pod(
     now: Timestamp,
 ) -> Option<Stall> {
     let mut since = quiet_since(pod, facts, now)?;
-    if let Some((container, ended)) = pod_facts::stuck_after_oom(pod) {
+    if let Some((container, ended)) = ended::stuck_after_oom(pod) {
         let ended_at = ended.finished_at.as_ref().map_or(since, |Time(at)| *at);
-        let otherwise = pod_facts::out_of_memory(container);
+        let otherwise = ended::out_of_memory(container);
         return Some(Stall {
             since,
             until: after(ended_at, OOM_PATIENCE),
@@ -55,14 +58,14 @@ pub fn of_pod(
         });
     }
     let obstacle =
-        waiting(pod).or_else(|| unschedulable(pod)).or_else(|| missing_volume(facts, events));
+        waiting(pod).or_else(|| unschedulable(pod)).or_else(|| before_the_start(facts, events));
     // The kubelet tells of a start some seconds before the Pod's status shows it.
     since = since.max(last_start(events).unwrap_or(since));
     // A pull that is going on may take its time; one that is tried again and again may not.
     if obstacle.as_ref().is_none_or(|obstacle| obstacle.reason != Reason::ImagePullFailed) {
         since = since.max(last_pull(events).unwrap_or(since));
     }
-    let otherwise = lost("no container of the Pod started", events);
+    let otherwise = lost(NOTHING_STARTED, events);
     Some(Stall { since, until: after(since, patience), obstacle, otherwise })
 }
 
@@ -75,7 +78,7 @@ pub fn of_job(
 ) -> Stall {
     let since = created(&job.metadata).unwrap_or(now);
     let otherwise = lost("the Job got no Pod", events);
-    Stall { since, until: after(since, patience), obstacle: None, otherwise }
+    Stall { since, until: after(since, patience), obstacle: refused(events), otherwise }
 }
 
 /// When the last container ended, or the Pod was made; nothing while a phase runs or when the
@@ -128,15 +131,33 @@ fn unschedulable(pod: &PodView) -> Option<Ending> {
     refused.then(|| ending(Reason::Unschedulable, scheduled.message.clone().unwrap_or_default()))
 }
 
-/// A volume that cannot be mounted shows in events alone, and keeps every container from starting.
-fn missing_volume(facts: &PhaseFacts, events: &[EventView]) -> Option<Ending> {
+/// The Job controller tells only in events that it may not make the Pod: quota, limit range,
+/// admission. It tries again by itself, ever more rarely.
+fn refused(events: &[EventView]) -> Option<Ending> {
+    let event = latest(events, |event| event.reason == "FailedCreate")?;
+    Some(ending(Reason::PodRejected, &event.message))
+}
+
+/// What keeps every container from starting shows in events alone.
+fn before_the_start(facts: &PhaseFacts, events: &[EventView]) -> Option<Ending> {
     if facts.iter().any(|fact| *fact != PhaseFact::Pending) {
         return None;
     }
+    missing_volume(events).or_else(|| no_sandbox(events))
+}
+
+/// The network or the runtime refuses the sandbox that containers are started in.
+fn no_sandbox(events: &[EventView]) -> Option<Ending> {
+    let event = latest(events, |event| event.reason == "FailedCreatePodSandBox")?;
+    Some(ending(Reason::Lost, format!("{NOTHING_STARTED}: {}: {}", event.reason, event.message)))
+}
+
+fn missing_volume(events: &[EventView]) -> Option<Ending> {
     let event = latest(events, |event| {
+        let says = |word: &str| event.message.contains(word);
         event.reason == "FailedMount"
-            && event.message.contains(names::GIT_CREDENTIALS.volume)
-            && event.message.contains("secret")
+            && (says(names::GIT_CREDENTIALS.volume) && says("secret")
+                || says(names::TRUST_BUNDLE.volume) && says("configmap"))
     })?;
     Some(ending(Reason::SecretMissing, &event.message))
 }
@@ -162,6 +183,7 @@ fn lost(what: &str, events: &[EventView]) -> Ending {
     ending(Reason::Lost, message)
 }
 
-fn latest(events: &[EventView], wanted: impl Fn(&EventView) -> bool) -> Option<&EventView> {
+/// The newest event that is `wanted`.
+pub fn latest(events: &[EventView], wanted: impl Fn(&EventView) -> bool) -> Option<&EventView> {
     events.iter().filter(|event| wanted(event)).max_by_key(|event| event.at)
 }

@@ -56,6 +56,8 @@ pub struct PodStatusView {
     pub reason: Option<String>,
     /// A sentence to `reason`.
     pub message: Option<String>,
+    /// When the kubelet took it on.
+    pub start_time: Option<Time>,
     /// `PodScheduled` and `DisruptionTarget` are used.
     pub conditions: Vec<PodCondition>,
     /// States of the init containers.

@@ -143,6 +143,31 @@ async fn a_job_that_can_never_be_accepted_is_the_verdict() {
     end(pass, server).await.unwrap();
 }
 
+/// The words are those of quota, of a policy without a reason of its own, and of a webhook.
+#[tokio::test]
+async fn a_job_that_admission_refuses_is_told_and_tried_again() {
+    let policy = "jobs.batch \"x\" is forbidden: ValidatingAdmissionPolicy 'p' denied request: no";
+    for (code, reason, message) in [
+        (403, "Forbidden", "jobs.batch \"x\" is forbidden: exceeded quota: q"),
+        (422, "Invalid", policy),
+        (400, "", "admission webhook \"w\" denied the request: no"),
+    ] {
+        let (client, mut server) = Apiserver::new();
+        let pass = start(client, &task_json(), &context(Caches::default()));
+        server.expect(Method::GET, TASK).await.ok(&task_json());
+        server.expect(Method::POST, JOBS).await.refuse_saying(code, reason, message);
+        let status = server.expect(Method::PUT, STATUS).await;
+        let told = &status.body["status"]["conditions"][0];
+        assert_eq!((&told["status"], &told["reason"]), (&json!("Unknown"), &json!("PodRejected")));
+        assert!(told["message"].as_str().unwrap().ends_with(message), "{told}");
+        status.ok(&with_status(&task_json(), "11"));
+        for _ in ["Queued", "PodRejected"] {
+            server.expect(Method::POST, EVENTS).await.ok(&json!({"metadata": {}}));
+        }
+        assert_ne!(end(pass, server).await.unwrap(), Action::await_change(), "{message}");
+    }
+}
+
 /// Caches that hold the Job and a Pod that has pushed.
 fn pushed() -> Caches {
     let caches = Caches::default();

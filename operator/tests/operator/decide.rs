@@ -184,7 +184,7 @@ fn a_job_that_is_being_deleted_is_waited_for_although_its_pod_is_over() {
 #[test]
 fn on_a_dead_node_time_writes_the_verdict() {
     let running = Pod::new().succeeded(1).running("run", 11);
-    for (pod, reason) in [(running.clone(), "Timeout"), (running.deleting(), "Lost")] {
+    for (pod, reason) in [(running.clone(), "Timeout"), (running.deleting(), "NodeLost")] {
         for job in [job(), job_leaving()] {
             let observed = seen(job, vec![pod.seen()]);
             assert_eq!(
@@ -244,7 +244,7 @@ fn a_refused_job_is_the_verdict_if_it_can_never_be_accepted() {
     assert_eq!(first.wake, Some(at(5)));
     let waiting = task_with(written(&first).unwrap().clone());
     assert_eq!(decide(&waiting, &later, &settings(), at(200)).wake, Some(at(260)));
-    assert_eq!(verdict(&decide(&waiting, &later, &settings(), at(300))).1, "Lost");
+    assert_eq!(verdict(&decide(&waiting, &later, &settings(), at(300))).1, "PodRejected");
     let retry = decide(&waiting, &Observed::default(), &settings(), at(200));
     assert!(matches!(retry.actions[0], Action::CreateJob(_)), "it is tried again");
 }

@@ -53,8 +53,13 @@ impl Call {
 
     /// Refused with a `Status` of this code and reason.
     pub fn refuse(self, code: u16, reason: &str) {
+        self.refuse_saying(code, reason, &format!("{reason}: because"));
+    }
+
+    /// The same with a message.
+    pub fn refuse_saying(self, code: u16, reason: &str, message: &str) {
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
-            "code": code, "reason": reason, "message": format!("{reason}: because")});
+            "code": code, "reason": reason, "message": message});
         self.send(code, &status);
     }
 

@@ -14,3 +14,4 @@ mod obstacles;
 mod pod_facts;
 mod purity;
 mod sample;
+mod which_fact_wins;

@@ -35,6 +35,8 @@ fn with_events(pod: &Pod, events: Vec<EventView>) -> Observed {
 const IMAGE: &str = "Back-off pulling image \"nowhere/x\"";
 const NO_SECRET: &str =
     "MountVolume.SetUp failed for volume \"git-credentials\" : secret \"shop-git\" not found";
+const NO_BUNDLE: &str =
+    "MountVolume.SetUp failed for volume \"trust-bundle\" : configmap \"company\" not found";
 
 /// Pods that do not get on, when that began, and the reason that is shown.
 fn obstacles() -> Vec<(&'static str, Observed, i64, Reason)> {
@@ -43,18 +45,25 @@ fn obstacles() -> Vec<(&'static str, Observed, i64, Reason)> {
     };
     let again = waits("ErrImagePull", IMAGE, vec![event("Pulling", "pulling", 290)]);
     let git = waits("PodInitializing", "", vec![event("FailedMount", NO_SECRET, 9)]);
+    let bundle = waits("PodInitializing", "", vec![event("FailedMount", NO_BUNDLE, 9)]);
     let said = "secret \"claude-api\" not found";
     let model = Pod::new().succeeded(1).running("save", 2);
     let model = model.waiting("run", "CreateContainerConfigError", said);
     let full = "0/1 nodes: Insufficient cpu";
     let node = Pod::new().condition("PodScheduled", "False", "Unschedulable", full);
+    let sandbox = vec![event("FailedCreatePodSandBox", "no runtime", 3)];
+    let quota = vec![event("FailedCreate", "exceeded quota: pods=0", 3)];
+    let no_pod = Observed { events: quota, ..seen(job(), vec![]) };
     vec![
         ("image", waits("ImagePullBackOff", IMAGE, vec![]), 0, Reason::ImagePullFailed),
         ("image, tried again just now", again, 0, Reason::ImagePullFailed),
+        ("trust bundle", bundle, 0, Reason::SecretMissing),
         ("image name", waits("InvalidImageName", "bad", vec![]), 0, Reason::ImagePullFailed),
         ("git Secret", git, 0, Reason::SecretMissing),
         ("model Secret", with_events(&model, vec![]), 10, Reason::SecretMissing),
         ("no node", with_events(&node, vec![]), 0, Reason::Unschedulable),
+        ("no sandbox", with_events(&Pod::new(), sandbox), 0, Reason::Lost),
+        ("no Pod", no_pod, 0, Reason::PodRejected),
     ]
 }
 
@@ -151,14 +160,6 @@ fn a_start_that_only_its_event_shows_so_far_is_not_given_up() {
     assert_eq!(up_at(&started("run"), at(310)), None);
     assert!(up_at(&started("run"), at(609)).is_some());
     assert!(up_at(&started("save"), at(310)).is_some(), "the saver is no sign of life");
-}
-
-#[test]
-fn a_job_that_gets_no_pod_is_lost_with_the_controllers_words() {
-    let quota = event("FailedCreate", "exceeded quota: pods=0", 3);
-    let observed = Observed { events: vec![quota], ..seen(job(), vec![]) };
-    assert_eq!(up_at(&observed, at(299)), None);
-    assert!(up_at(&observed, at(300)).unwrap().contains("exceeded quota"));
 }
 
 #[test]
