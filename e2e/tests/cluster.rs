@@ -8,7 +8,7 @@ use std::path::Path;
 
 use e2e::cluster::layout::Layout;
 use e2e::cluster::own::{self, Health};
-use e2e::cluster::{Cluster, Progress, Target, address, proc, process};
+use e2e::cluster::{Cluster, Progress, Target, address, member, proc, process};
 
 #[test]
 #[ignore = "needs root and ends the running cluster"]
@@ -17,7 +17,7 @@ fn a_killed_cluster_is_replaced_and_an_ended_one_leaves_nothing() {
     let layout = Layout::from_env().unwrap();
     drop(Cluster::up(&Target::Own, &progress).unwrap());
 
-    let socket = layout.containerd_socket().display().to_string();
+    let socket = member::FIRST.socket(&layout).display().to_string();
     let shims = proc::shims(&proc::command_lines(), &socket);
     assert!(!shims.is_empty(), "CoreDNS runs in a container");
     let mut killed = process::all_recorded(&layout);

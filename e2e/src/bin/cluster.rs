@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 use e2e::cluster::layout::{Layout, kubeconfig_copy};
 use e2e::cluster::own::{self, Health};
-use e2e::cluster::{Cluster, Progress, Target};
+use e2e::cluster::{Cluster, Progress, Target, second};
 
 /// A real one-node Kubernetes for tests, on Debian without Docker.
 #[derive(Parser)]
@@ -33,6 +33,8 @@ enum Action {
         #[arg(long)]
         prebuilt: bool,
     },
+    /// Start the second node, to which lethal things may be done, or find it running
+    Second,
     /// Run kubectl for the cluster
     #[command(disable_help_flag = true)]
     Kubectl {
@@ -64,11 +66,18 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Images { prebuilt } => {
             Cluster::up(&Target::Own, &progress)?.load_images(prebuilt, &progress)?;
         }
+        Action::Second => second(&progress)?,
         Action::Kubectl { arguments } => {
             return Err(own::kubectl(&Layout::from_env()?).args(arguments).exec().into());
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn second(progress: &Progress) -> Result<()> {
+    let node = Cluster::up(&Target::Own, progress)?.second_node(progress)?;
+    println!("{} is ready; its runtime and kubelet hold {} MiB", second::NAME, node.memory());
+    Ok(())
 }
 
 fn status() -> Result<ExitCode> {

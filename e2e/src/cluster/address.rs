@@ -5,14 +5,12 @@
 
 /// The bridge; the kernel allows 15 characters.
 pub const BRIDGE: &str = "claudetask0";
-/// The node, and where apiserver and kubelet listen: the bridge's own address.
+/// The nodes, and where apiserver and kubelet listen: the bridge's own address.
 pub const NODE: &str = "10.210.0.1";
 /// The bridge's address with its prefix length, and the pods' network.
 pub const NODE_PREFIX: &str = "10.210.0.1/24";
 /// The pods' network.
 pub const PODS: &str = "10.210.0.0/24";
-/// The first address given to a pod.
-pub const FIRST_POD: &str = "10.210.0.10";
 /// The services' network.
 pub const SERVICES: &str = "10.96.0.0/16";
 /// The service `kubernetes`.
@@ -21,12 +19,12 @@ pub const API_SERVICE: &str = "10.96.0.1";
 pub const DNS_SERVICE: &str = "10.96.0.10";
 /// The cluster's DNS domain.
 pub const DOMAIN: &str = "cluster.local";
-/// The node's name.
+/// The first node's name.
 pub const NODE_NAME: &str = "claudetask-node";
 
 /// The apiserver, on [`NODE`].
 pub const API_PORT: u16 = 6443;
-/// The kubelet, on [`NODE`].
+/// The first node's kubelet, on [`NODE`].
 pub const KUBELET_PORT: u16 = 10250;
 /// etcd for its clients, on loopback.
 pub const ETCD_PORT: u16 = 21379;
@@ -38,6 +36,10 @@ pub const CONTROLLERS_PORT: u16 = 21257;
 pub const SCHEDULER_PORT: u16 = 21259;
 /// The kubelet's health, on loopback.
 pub const KUBELET_HEALTH_PORT: u16 = 21248;
+/// The second node's kubelet, on [`NODE`].
+pub const SECOND_KUBELET_PORT: u16 = 10251;
+/// The second node's kubelet's health, on loopback.
+pub const SECOND_KUBELET_HEALTH_PORT: u16 = 21251;
 /// kube-proxy's metrics, on loopback.
 pub const PROXY_METRICS_PORT: u16 = 21249;
 /// kube-proxy's health, on loopback.

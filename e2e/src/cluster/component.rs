@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::address;
 use super::layout::Layout;
+use super::member::{self, Member};
 use super::pki::Pki;
 
 /// One long-lived process.
@@ -19,26 +20,39 @@ pub struct Component {
     pub arguments: Vec<String>,
 }
 
-/// Every component; `programs` holds the one program that is all of Kubernetes.
+/// Every component of the cluster with its first node; `programs` holds the one program that is all of Kubernetes.
 pub fn all(programs: &Path, layout: &Layout, pki: &Pki) -> Vec<Component> {
     let kubernetes = |name: &'static str, arguments: Vec<String>| Component {
         name,
         program: programs.join(name).display().to_string(),
         arguments,
     };
+    let [containerd, kubelet] = of_node(&member::FIRST, programs, layout, pki);
     vec![
-        Component {
-            name: "containerd",
-            program: "containerd".to_owned(),
-            arguments: vec![option("config", layout.state("containerd.toml").display())],
-        },
+        containerd,
         kubernetes("etcd", etcd(layout, pki)),
         kubernetes("kube-apiserver", apiserver(layout, pki)),
         kubernetes("kube-controller-manager", controllers(pki)),
         kubernetes("kube-scheduler", scheduler(pki)),
         kubernetes("kube-proxy", vec![option("config", layout.state("proxy.json").display())]),
-        kubernetes("kubelet", kubelet(layout, pki)),
+        kubelet,
     ]
+}
+
+/// Container runtime and kubelet of one node.
+pub fn of_node(node: &Member, programs: &Path, layout: &Layout, pki: &Pki) -> [Component; 2] {
+    let config = node.state(layout, "containerd.toml");
+    let containerd = Component {
+        name: node.containerd,
+        program: "containerd".to_owned(),
+        arguments: vec![option("config", config.display())],
+    };
+    let kubelet = Component {
+        name: node.kubelet,
+        program: programs.join("kubelet").display().to_string(),
+        arguments: kubelet(node, layout, pki),
+    };
+    [containerd, kubelet]
 }
 
 fn option(name: &str, value: impl std::fmt::Display) -> String {
@@ -91,7 +105,11 @@ fn apiserver(layout: &Layout, pki: &Pki) -> Vec<String> {
         option("service-account-signing-key-file", pki.service_accounts().display()),
         option("service-cluster-ip-range", address::SERVICES),
         option("authorization-mode", "Node,RBAC"),
-        option("enable-admission-plugins", "NodeRestriction"),
+        // The last two let a namespace choose the node of its pods.
+        option(
+            "enable-admission-plugins",
+            "NodeRestriction,PodNodeSelector,PodTolerationRestriction",
+        ),
         option("audit-policy-file", layout.state("audit-policy.yaml").display()),
         option("audit-log-path", layout.audit_log().display()),
         option("profiling", false),
@@ -121,13 +139,13 @@ fn scheduler(pki: &Pki) -> Vec<String> {
     ]
 }
 
-fn kubelet(layout: &Layout, pki: &Pki) -> Vec<String> {
+fn kubelet(node: &Member, layout: &Layout, pki: &Pki) -> Vec<String> {
     vec![
-        option("config", layout.state("kubelet.json").display()),
-        option("kubeconfig", pki.kubeconfig("kubelet").display()),
-        option("root-dir", layout.state("kubelet").display()),
-        option("cert-dir", layout.state("kubelet-pki").display()),
-        option("hostname-override", address::NODE_NAME),
+        option("config", node.state(layout, "kubelet.json").display()),
+        option("kubeconfig", pki.kubeconfig(node.kubelet).display()),
+        option("root-dir", node.state(layout, "kubelet").display()),
+        option("cert-dir", node.state(layout, "kubelet-pki").display()),
+        option("hostname-override", node.name),
         option("node-ip", address::NODE),
     ]
 }

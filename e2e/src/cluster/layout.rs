@@ -88,11 +88,6 @@ impl Layout {
     pub fn audit_log(&self) -> PathBuf {
         self.state("audit.log")
     }
-
-    /// The socket of the cluster's containerd.
-    pub fn containerd_socket(&self) -> PathBuf {
-        self.state("containerd.sock")
-    }
 }
 
 /// The checkout that this program was built from.
@@ -133,9 +128,7 @@ mod tests {
     #[test]
     fn everything_of_a_running_cluster_lies_below_its_directory() {
         let layout = Layout::at(PathBuf::from("/c"));
-        for path in
-            [layout.pids(), layout.kubeconfig(), layout.containerd_socket(), layout.audit_log()]
-        {
+        for path in [layout.pids(), layout.kubeconfig(), layout.audit_log()] {
             assert!(path.starts_with(layout.cluster()), "{}", path.display());
         }
         assert!(!layout.images().starts_with(layout.cluster()));

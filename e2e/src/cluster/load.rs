@@ -10,34 +10,41 @@ use anyhow::{Context, Result, bail};
 use super::build::Archive;
 use super::command::{capture, logged};
 use super::layout::Layout;
+use super::member::Member;
 use super::progress::Progress;
 
-/// Imports an archive into our own node, unless this very content is there already. The name then
+/// Imports an archive into a node of our own, unless this very content is there already. The name then
 /// belongs to the new image; the old one goes, so that rebuilds do not fill the disk.
-pub fn into_own_node(archive: &Archive, layout: &Layout, progress: &Progress) -> Result<()> {
-    let imported = layout.state("imported");
+pub fn into_own_node(
+    archive: &Archive,
+    node: &Member,
+    layout: &Layout,
+    progress: &Progress,
+) -> Result<()> {
+    let imported = node.state(layout, "imported");
     fs::create_dir_all(&imported).context("create the record of imported images")?;
     let record = imported.join(archive.name);
     if fs::read_to_string(&record).is_ok_and(|key| key == archive.key) {
         return Ok(());
     }
-    let what = format!("Load image {} into the node", archive.image);
+    let what = format!("Load image {} into {}", archive.image, node.name);
     progress.step(&what, "", || {
-        let mut import = ctr(layout);
+        let mut import = ctr(node, layout);
         import.args(["images", "import"]).arg(&archive.file);
-        logged(progress, &mut import, &layout.component_logs().join("import.log"))?;
-        remove_nameless(layout)?;
+        let log = layout.component_logs().join(format!("import-{}.log", node.name));
+        logged(progress, &mut import, &log)?;
+        remove_nameless(node, layout)?;
         fs::write(&record, &archive.key).context("record the imported image")
     })
 }
 
-fn remove_nameless(layout: &Layout) -> Result<()> {
-    let listing = capture(ctr(layout).args(["images", "list"]))?;
+fn remove_nameless(node: &Member, layout: &Layout) -> Result<()> {
+    let listing = capture(ctr(node, layout).args(["images", "list"]))?;
     let stale = nameless(&listing);
     if stale.is_empty() {
         return Ok(());
     }
-    capture(ctr(layout).args(["images", "remove"]).args(stale)).map(drop)
+    capture(ctr(node, layout).args(["images", "remove"]).args(stale)).map(drop)
 }
 
 /// The references by digest to images that have no name any more, from ctr's table. The kubelet's
@@ -61,10 +68,10 @@ fn nameless(listing: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Containerd's client for our own node.
-pub fn ctr(layout: &Layout) -> Command {
+/// Containerd's client for a node of our own.
+pub fn ctr(node: &Member, layout: &Layout) -> Command {
     let mut command = Command::new("ctr");
-    command.arg("--address").arg(layout.containerd_socket()).args(["--namespace", "k8s.io"]);
+    command.arg("--address").arg(node.socket(layout)).args(["--namespace", "k8s.io"]);
     command
 }
 

@@ -7,7 +7,8 @@
 //! [`Cluster::helm`] and [`Cluster::reach`] work with it, [`Cluster::down`] ends it.
 //! `up` ([`own`]) makes, in this order: packages ([`package`]), programs ([`program`]),
 //! certificates ([`pki`]), configuration ([`settings`]), network ([`node`]), processes
-//! ([`component`], [`process`]). [`sweep`] takes all of that back.
+//! ([`component`], [`process`]). [`sweep`] takes all of that back. [`second`] adds a node to which
+//! lethal things may be done.
 //!
 //! Not here: what is installed into the cluster.
 
@@ -21,6 +22,7 @@ pub mod image;
 pub mod layout;
 pub mod load;
 pub mod lock;
+pub mod member;
 pub mod node;
 pub mod own;
 pub mod owner;
@@ -31,6 +33,7 @@ pub mod process;
 pub mod program;
 pub mod progress;
 pub mod reach;
+pub mod second;
 pub mod settings;
 pub mod sweep;
 pub mod version;
@@ -40,13 +43,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use foreign::Foreign;
 use layout::Layout;
 use lock::{ChangeLock, UseLock};
 pub use progress::Progress;
 use reach::Reach;
+use second::SecondNode;
 
 /// Which cluster to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +114,7 @@ impl Cluster {
             match &self.place {
                 Place::Own(_) => {
                     let archive = build::archive(&recipe, &self.layout, progress)?;
-                    load::into_own_node(&archive, &self.layout, progress)?;
+                    load::into_own_node(&archive, &member::FIRST, &self.layout, progress)?;
                 }
                 Place::Foreign(foreign) => foreign.load(&recipe, &self.layout, progress)?,
             }
@@ -173,6 +177,14 @@ impl Cluster {
             Place::Own(_) => Reach::by_address(self.kubectl(), namespace, service, port),
             Place::Foreign(_) => Reach::by_forward(self.kubectl(), namespace, service, port),
         }
+    }
+
+    /// Finds or starts the second node, for tests that are lethal to a node; it lasts as long as the
+    /// cluster. Only in a cluster of our own. Blocks, for about a quarter of a minute.
+    pub fn second_node(&self, progress: &Progress) -> Result<SecondNode> {
+        let own = matches!(self.place, Place::Own(_));
+        ensure!(own, "nobody may kill nodes of a cluster that is not ours");
+        SecondNode::up(&self.layout, progress)
     }
 
     /// Waits until no other program of this machine changes the cluster, and keeps them from it for

@@ -7,14 +7,16 @@ use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::command::{capture, succeeds};
 use super::layout::Layout;
+use super::member::{self, Member};
 use super::pki::Pki;
+use super::settings::Pressure;
 use super::{address, settings, sweep};
 
 /// Creates the cluster's directory, readable by root alone, with all configuration files.
@@ -23,25 +25,41 @@ pub fn write_files(layout: &Layout, pki: &Pki, servers: &[IpAddr]) -> Result<()>
     fs::create_dir_all(&cluster).with_context(|| format!("create {}", cluster.display()))?;
     fs::set_permissions(&cluster, fs::Permissions::from_mode(0o700))
         .with_context(|| format!("protect {}", cluster.display()))?;
-    for directory in
-        [layout.pids(), layout.component_logs(), layout.state("cni"), layout.state("pod-logs")]
-    {
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("create {}", directory.display()))?;
-    }
+    create_directories(&[layout.pids(), layout.component_logs()])?;
     let files = [
-        ("containerd.toml", settings::containerd(layout)),
-        ("cni/10-pods.conflist", settings::pod_network(layout)),
         ("audit-policy.yaml", settings::AUDIT_POLICY.to_owned()),
-        ("kubelet.json", settings::kubelet(layout, pki)),
         ("proxy.json", settings::proxy(pki)),
         ("resolv.conf", settings::resolv_conf(servers)),
     ];
     for (name, text) in files {
-        let path = layout.state(name);
-        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        write(&layout.state(name), &text)?;
+    }
+    write_files_of(&member::FIRST, layout, pki, Pressure::None)
+}
+
+/// Creates a node's own directories and configuration files, or writes those anew.
+pub fn write_files_of(node: &Member, layout: &Layout, pki: &Pki, pressure: Pressure) -> Result<()> {
+    create_directories(&[node.state(layout, "cni"), node.state(layout, "pod-logs")])?;
+    let files = [
+        ("containerd.toml", settings::containerd(layout, node)),
+        ("cni/10-pods.conflist", settings::pod_network(layout, node)),
+        ("kubelet.json", settings::kubelet(layout, pki, node, pressure)),
+    ];
+    for (name, text) in files {
+        write(&node.state(layout, name), &text)?;
     }
     Ok(())
+}
+
+fn create_directories(directories: &[PathBuf]) -> Result<()> {
+    for directory in directories {
+        fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }
 
 /// The name servers that pods can use: the machine's, or where those are a local forwarder the

@@ -15,6 +15,7 @@ use super::component::{self, Component};
 use super::image::system;
 use super::layout::Layout;
 use super::lock::{ChangeLock, UseLock};
+use super::member::FIRST;
 use super::pki::Pki;
 use super::program::{self, Programs};
 use super::progress::Progress;
@@ -91,7 +92,7 @@ pub fn health(layout: &Layout) -> Health {
         .is_ok_and(|found| found == settings::fingerprint(layout));
     let pki = Pki::at(layout.state("pki"));
     let all_run = component::all(Path::new(""), layout, &pki).iter().all(|one| runs(one, layout));
-    let well = same_make && all_run && answers(layout) && node_is_ready(layout);
+    let well = same_make && all_run && answers(layout) && node_is_ready(FIRST.name, layout);
     if well { Health::Well } else { Health::Broken }
 }
 
@@ -141,18 +142,18 @@ fn start(programs: &Programs, layout: &Layout, progress: &Progress) -> Result<()
         process::start(component, layout)?;
     }
     wait(runtime_and_api, layout, "containerd to answer", || {
-        succeeds(load::ctr(layout).arg("version"))
+        succeeds(load::ctr(&FIRST, layout).arg("version"))
     })?;
     for recipe in system(programs) {
         let archive = build::archive(&recipe, layout, progress)?;
-        load::into_own_node(&archive, layout, progress)?;
+        load::into_own_node(&archive, &FIRST, layout, progress)?;
     }
     fs::copy(pki.kubeconfig("admin"), layout.kubeconfig()).context("copy the kubeconfig")?;
     wait(runtime_and_api, layout, "the apiserver", || answers(layout))?;
     for component in others {
         process::start(component, layout)?;
     }
-    wait(&components, layout, "the node to be ready", || node_is_ready(layout))?;
+    wait(&components, layout, "the node to be ready", || node_is_ready(FIRST.name, layout))?;
     let manifest = layout.state("coredns.yaml");
     fs::write(&manifest, settings::dns(&servers)).context("write the DNS manifest")?;
     capture(kubectl(layout).args(["apply", "--filename"]).arg(&manifest))?;
@@ -165,7 +166,7 @@ fn start(programs: &Programs, layout: &Layout, progress: &Progress) -> Result<()
 }
 
 /// Waits for a condition, but not when one of the components has ended.
-fn wait(
+pub fn wait(
     components: &[Component],
     layout: &Layout,
     what: &str,
@@ -179,7 +180,8 @@ fn wait(
     })
 }
 
-fn runs(component: &Component, layout: &Layout) -> bool {
+/// Whether the recorded process of this component runs.
+pub fn runs(component: &Component, layout: &Layout) -> bool {
     process::recorded(layout, component.name).is_some_and(proc::Identity::is_running)
 }
 
@@ -194,9 +196,10 @@ fn answers(layout: &Layout) -> bool {
     succeeds(kubectl(layout).args(["get", "--raw", "/readyz", "--request-timeout=3s"]))
 }
 
-fn node_is_ready(layout: &Layout) -> bool {
+/// Whether the node has registered and its kubelet tells that all is well with it.
+pub fn node_is_ready(name: &str, layout: &Layout) -> bool {
     let query = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
-    let node = ["get", "node", address::NODE_NAME, "--request-timeout=3s", "--output", query];
+    let node = ["get", "node", name, "--request-timeout=3s", "--output", query];
     capture(kubectl(layout).args(node)).is_ok_and(|status| status == "True")
 }
 

@@ -16,6 +16,7 @@ use rcgen::{
 };
 
 use super::address;
+use super::member;
 
 /// A certificate's subject, with the addresses it serves, if it serves any.
 struct Subject {
@@ -25,7 +26,8 @@ struct Subject {
     addresses: &'static [&'static str],
 }
 
-const NODE_USER: &str = "system:node:claudetask-node";
+const NODE_USERS: [&str; 2] = ["system:node:claudetask-node", "system:node:claudetask-node-b"];
+const NODES: Option<&str> = Some("system:nodes");
 const ADMINISTRATORS: Option<&str> = Some("system:masters");
 
 /// Users and groups are the ones that Kubernetes' built-in roles are bound to.
@@ -54,9 +56,15 @@ const SUBJECTS: &[Subject] = &[
         addresses: &[],
     },
     Subject {
-        file: "kubelet",
-        name: NODE_USER,
-        group: Some("system:nodes"),
+        file: member::FIRST.kubelet,
+        name: NODE_USERS[0],
+        group: NODES,
+        addresses: &[address::NODE],
+    },
+    Subject {
+        file: member::SECOND.kubelet,
+        name: NODE_USERS[1],
+        group: NODES,
         addresses: &[address::NODE],
     },
     Subject {
@@ -71,7 +79,8 @@ const SUBJECTS: &[Subject] = &[
 ];
 
 /// The subjects that get a kubeconfig, which holds certificate and key.
-const CLIENTS: &[&str] = &["kubelet", "controllers", "scheduler", "proxy", "admin"];
+const CLIENTS: &[&str] =
+    &[member::FIRST.kubelet, member::SECOND.kubelet, "controllers", "scheduler", "proxy", "admin"];
 
 /// Paths of certificates, keys and kubeconfigs in one directory.
 #[derive(Clone, Debug)]
@@ -231,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_node_is_known_by_the_name_it_registers_with() {
-        assert_eq!(NODE_USER, format!("system:node:{}", address::NODE_NAME));
+    fn the_nodes_are_known_by_the_names_they_register_with() {
+        assert_eq!(NODE_USERS.map(str::to_owned), member::ALL.map(|node| node.user()));
     }
 }

@@ -10,10 +10,14 @@ use serde_json::json;
 use super::address;
 use super::image::PAUSE;
 use super::layout::Layout;
+use super::member::{self, Member};
 use super::pki::Pki;
 
 /// The name of the pod network, in its configuration and its records.
 pub const POD_NETWORK: &str = "claudetask";
+
+/// Taint of the second node: only Pods of namespaces that ask for it go there.
+pub const TAINT: &str = "claudetask.dev/lethal";
 
 /// Every request that the apiserver answers, without bodies. Reads of health and version are
 /// left out, since they only measure the tools that watch the cluster.
@@ -28,7 +32,7 @@ rules:
 
 /// containerd's configuration. `restrict_oom_score_adj`: without `CAP_SYS_RESOURCE` no sandbox
 /// starts otherwise. Network namespaces lie below the state, where an unmount finds them.
-pub fn containerd(layout: &Layout) -> String {
+pub fn containerd(layout: &Layout, node: &Member) -> String {
     format!(
         r#"version = 2
 root = "{root}"
@@ -50,16 +54,16 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
 "#,
-        root = layout.state("containerd").display(),
-        state = layout.state("containerd-state").display(),
-        socket = layout.containerd_socket().display(),
-        networks = layout.state("cni").display(),
+        root = node.state(layout, "containerd").display(),
+        state = node.state(layout, "containerd-state").display(),
+        socket = node.socket(layout).display(),
+        networks = node.state(layout, "cni").display(),
     )
 }
 
 /// The pod network: the cluster's bridge. Traffic that leaves it is masked by the node's own
 /// nftables table, so the plugin writes no rules that a killed cluster would leave behind.
-pub fn pod_network(layout: &Layout) -> String {
+pub fn pod_network(layout: &Layout, node: &Member) -> String {
     let bridge = json!({
         "type": "bridge",
         "bridge": address::BRIDGE,
@@ -68,10 +72,11 @@ pub fn pod_network(layout: &Layout) -> String {
         "hairpinMode": true,
         "ipam": {
             "type": "host-local",
-            "dataDir": layout.state("addresses"),
+            "dataDir": node.state(layout, "addresses"),
             "ranges": [[{
                 "subnet": address::PODS,
-                "rangeStart": address::FIRST_POD,
+                "rangeStart": node.pods.0,
+                "rangeEnd": node.pods.1,
                 "gateway": address::NODE,
             }]],
         },
@@ -79,26 +84,44 @@ pub fn pod_network(layout: &Layout) -> String {
     format!("{:#}\n", json!({"cniVersion": "0.4.0", "name": POD_NETWORK, "plugins": [bridge]}))
 }
 
+/// How much memory a kubelet wants to keep free; it evicts Pods when there is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressure {
+    /// As little as does no harm.
+    None,
+    /// More than there ever is.
+    Memory,
+}
+
+impl Pressure {
+    const fn free_memory(self) -> &'static str {
+        match self {
+            Self::None => "100Mi",
+            Self::Memory => "99%",
+        }
+    }
+}
+
 /// The kubelet's configuration. Image collection is off and only memory evicts, because a test
 /// must not lose its images to a full disk of the machine.
-pub fn kubelet(layout: &Layout, pki: &Pki) -> String {
-    let settings = json!({
+pub fn kubelet(layout: &Layout, pki: &Pki, node: &Member, pressure: Pressure) -> String {
+    let mut settings = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "address": address::NODE,
-        "port": address::KUBELET_PORT,
+        "port": node.kubelet_port,
         "readOnlyPort": 0,
         "healthzBindAddress": "127.0.0.1",
-        "healthzPort": address::KUBELET_HEALTH_PORT,
+        "healthzPort": node.health_port,
         "authentication": {
             "anonymous": {"enabled": false},
             "webhook": {"enabled": true},
             "x509": {"clientCAFile": pki.authority()},
         },
         "authorization": {"mode": "Webhook"},
-        "tlsCertFile": pki.certificate("kubelet"),
-        "tlsPrivateKeyFile": pki.key("kubelet"),
-        "containerRuntimeEndpoint": format!("unix://{}", layout.containerd_socket().display()),
+        "tlsCertFile": pki.certificate(node.kubelet),
+        "tlsPrivateKeyFile": pki.key(node.kubelet),
+        "containerRuntimeEndpoint": format!("unix://{}", node.socket(layout).display()),
         "cgroupDriver": "cgroupfs",
         "failCgroupV1": false,
         "failSwapOn": false,
@@ -106,12 +129,20 @@ pub fn kubelet(layout: &Layout, pki: &Pki) -> String {
         "clusterDNS": [address::DNS_SERVICE],
         "clusterDomain": address::DOMAIN,
         "resolvConf": layout.state("resolv.conf"),
-        "evictionHard": {"memory.available": "100Mi"},
+        "evictionHard": {"memory.available": pressure.free_memory()},
         "imageGCHighThresholdPercent": 100,
-        "podLogsDir": layout.state("pod-logs"),
-        "volumePluginDir": layout.state("volume-plugins"),
+        "podLogsDir": node.state(layout, "pod-logs"),
+        "volumePluginDir": node.state(layout, "volume-plugins"),
         "makeIPTablesUtilChains": false,
     });
+    if let Some(cgroup) = node.cgroup {
+        settings["cgroupRoot"] = json!(format!("/{cgroup}"));
+        // A test that fills a disk or ends a shortage need not wait for a minute or more.
+        settings["volumeStatsAggPeriod"] = json!("5s");
+        settings["evictionPressureTransitionPeriod"] = json!("5s");
+        settings["registerWithTaints"] =
+            json!([{"key": TAINT, "value": node.name, "effect": "NoSchedule"}]);
+    }
     format!("{settings:#}\n")
 }
 
@@ -185,13 +216,15 @@ pub fn fingerprint(layout: &Layout) -> String {
     let pki = Pki::at(layout.state("pki"));
     let components = super::component::all(Path::new("bin"), layout, &pki);
     let commands = format!("{components:?}");
+    let of_nodes = member::ALL.map(|node| {
+        let kubelet = kubelet(layout, &pki, node, Pressure::None);
+        [containerd(layout, node), pod_network(layout, node), kubelet].concat()
+    });
     super::version::key([
         super::version::KUBERNETES,
         super::version::COREDNS,
         AUDIT_POLICY,
-        &containerd(layout),
-        &pod_network(layout),
-        &kubelet(layout, &pki),
+        &of_nodes.concat(),
         &proxy(&pki),
         &masquerade(),
         &dns(&[]),
@@ -211,7 +244,7 @@ mod tests {
 
     #[test]
     fn everything_containerd_keeps_lies_below_the_cluster() {
-        let text = containerd(&layout());
+        let text = containerd(&layout(), &member::FIRST);
         for key in ["root = ", "state = ", "address = ", "conf_dir = "] {
             let line = text.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
             assert!(line.contains("\"/cache/cluster/"), "{line}");
@@ -235,7 +268,8 @@ mod tests {
 
     #[test]
     fn the_pod_network_uses_the_bridge_and_writes_no_rules_of_its_own() {
-        let network: serde_json::Value = serde_json::from_str(&pod_network(&layout())).unwrap();
+        let network: serde_json::Value =
+            serde_json::from_str(&pod_network(&layout(), &member::FIRST)).unwrap();
         let bridge = &network["plugins"][0];
         assert_eq!(bridge["bridge"], address::BRIDGE);
         assert!(bridge.get("ipMasq").is_none());

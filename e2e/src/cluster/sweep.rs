@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use super::address;
 use super::command::{capture, succeeds, wait_until};
 use super::layout::Layout;
+use super::member::{self, Member};
 use super::proc::{self, Identity};
 use super::process;
 use super::settings::POD_NETWORK;
@@ -20,34 +21,57 @@ use super::settings::POD_NETWORK;
 /// The comment on the packet filter rules of [`super::node`].
 pub const RULE_COMMENT: &str = "claudetask-e2e";
 
+/// Where the network library keeps its records (libcni's cache).
+const RECORDS: &str = "/var/lib/cni/results";
+
 /// Removes everything that a cluster in this cache directory has or had on the machine. Safe to
 /// call when there is nothing.
 pub fn all(layout: &Layout) -> Result<()> {
-    processes(layout)?;
+    for node in member::ALL {
+        processes(node, layout)?;
+    }
+    process::end(&process::all_recorded(layout))?;
     unmount(&layout.cluster())?;
-    cgroups();
+    member::ALL.into_iter().for_each(cgroups);
     network(layout)?;
-    let directory = layout.cluster();
+    remove(&layout.cluster())
+}
+
+/// Removes everything that one node has or had on the machine, and leaves the others as they are;
+/// not for the first, in whose directory theirs lie.
+pub fn one(node: &Member, layout: &Layout) -> Result<()> {
+    let directory = node.directory(layout);
+    processes(node, layout)?;
+    unmount(&directory)?;
+    cgroups(node);
+    network_records(&directory, Path::new(RECORDS))?;
+    for name in [node.kubelet, node.containerd] {
+        // There is no record of what was never started.
+        let _ = fs::remove_file(layout.pids().join(name));
+    }
+    remove(&directory)
+}
+
+fn remove(directory: &Path) -> Result<()> {
     if directory.exists() {
-        fs::remove_dir_all(&directory)
-            .with_context(|| format!("remove {}", directory.display()))?;
+        fs::remove_dir_all(directory).with_context(|| format!("remove {}", directory.display()))?;
     }
     Ok(())
 }
 
 /// The kubelet goes first, or it would start again what follows. The pods' processes are those in
 /// its cgroups, so containers whose minder was killed are found too.
-fn processes(layout: &Layout) -> Result<()> {
-    let kubelet: Vec<Identity> = process::recorded(layout, "kubelet").into_iter().collect();
-    process::end(&kubelet)?;
+fn processes(node: &Member, layout: &Layout) -> Result<()> {
+    let named = |name| process::recorded(layout, name).into_iter().collect::<Vec<_>>();
+    process::end(&named(node.kubelet))?;
     let pods: Vec<Identity> =
-        pod_cgroups().iter().flat_map(|directory| process::in_cgroup(directory)).collect();
+        pod_cgroups(node).iter().flat_map(|directory| process::in_cgroup(directory)).collect();
     process::end(&pods)?;
-    let socket = layout.containerd_socket().display().to_string();
+    let socket = node.socket(layout).display().to_string();
     let shims: Vec<Identity> =
         proc::shims(&proc::command_lines(), &socket).into_iter().filter_map(Identity::of).collect();
     process::end(&shims)?;
-    process::end(&process::all_recorded(layout))
+    process::end(&named(node.containerd))
 }
 
 /// A lazy unmount also detaches what some other program still looks at.
@@ -61,12 +85,13 @@ fn unmount(root: &Path) -> Result<()> {
     })
 }
 
-/// The directories below every hierarchy's `kubepods`, the inner ones first.
-fn pod_cgroups() -> Vec<PathBuf> {
+/// The node's cgroups in every hierarchy, the inner ones first.
+fn pod_cgroups(node: &Member) -> Vec<PathBuf> {
     let top = Path::new("/sys/fs/cgroup");
-    let mut roots = vec![top.join("kubepods")];
+    let own = node.cgroup.unwrap_or("kubepods");
+    let mut roots = vec![top.join(own)];
     if let Ok(hierarchies) = fs::read_dir(top) {
-        roots.extend(hierarchies.flatten().map(|entry| entry.path().join("kubepods")));
+        roots.extend(hierarchies.flatten().map(|entry| entry.path().join(own)));
     }
     let mut found = Vec::new();
     for root in roots.iter().filter(|root| root.is_dir()) {
@@ -87,8 +112,8 @@ fn inner_first(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// An empty cgroup does no harm, so one that cannot be removed is left.
-fn cgroups() {
-    for directory in pod_cgroups() {
+fn cgroups(node: &Member) {
+    for directory in pod_cgroups(node) {
         let _ = fs::remove_dir(directory);
     }
 }
@@ -105,7 +130,7 @@ fn network(layout: &Layout) -> Result<()> {
     for direction in ["-i", "-o"] {
         while succeeds(forward_rule("-D", direction).arg("-w")) {}
     }
-    network_records(&layout.cluster(), Path::new("/var/lib/cni/results"))
+    network_records(&layout.cluster(), Path::new(RECORDS))
 }
 
 /// `iptables` with one of the two rules that let pod traffic through a firewall that forwards
@@ -117,11 +142,11 @@ pub fn forward_rule(action: &str, direction: &str) -> Command {
     command
 }
 
-/// The network library keeps a file for each interface of each pod at a fixed place (libcni's
-/// cache). Ours are those that name a network namespace below the cluster's directory.
-fn network_records(cluster: &Path, records: &Path) -> Result<()> {
+/// The network library keeps a file for each interface of each pod in [`RECORDS`]. Ours are those
+/// that name a network namespace below the directory of the cluster, or of one node.
+fn network_records(directory: &Path, records: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(records) else { return Ok(()) };
-    let ours = format!("{}/", cluster.display());
+    let ours = format!("{}/", directory.display());
     for path in entries.flatten().map(|entry| entry.path()) {
         if fs::read_to_string(&path).is_ok_and(|text| text.contains(&ours)) {
             fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
