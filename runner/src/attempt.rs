@@ -5,11 +5,13 @@
 use crd::TaskDocument;
 use jiff::Timestamp;
 
+use crate::address::{self, Transport};
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::git::remote::Helper;
 use crate::git::{Git, Remote, Stop};
 use crate::land::Stamp;
+use crate::network::Network;
 use crate::progress::Progress;
 
 /// One attempt as a git container sees it.
@@ -36,8 +38,11 @@ impl Attempt {
         let with = |_: &_| Helper { program: config.program, directory: dirs.credentials.clone() };
         let remote = Remote {
             url: document.repository.url.clone(),
-            protocols: if document.settings.allow_http { "https:http" } else { "https" },
+            // Exactly the one that the address names; `clone` has checked that it is allowed.
+            protocols: address::transport(&document.repository.url)
+                .map_or("none", Transport::protocol),
             helper: document.repository.credentials_secret.as_ref().map(with),
+            network: Network::new(&document.settings, &dirs),
             limit: None,
         };
         Self { document, dirs, remote, progress, stop, clock: Timestamp::now }

@@ -23,6 +23,8 @@ pub struct Dirs {
     pub saver: PathBuf,
     /// The git credentials Secret, one file a key.
     pub credentials: PathBuf,
+    /// Certificates that the installation trusts besides the image's own; there when it names any.
+    pub trust: PathBuf,
     /// HOME of this container.
     pub home: PathBuf,
     /// Temporary files of this container.
@@ -40,6 +42,7 @@ impl Dirs {
             session: names::SESSION.path.into(),
             saver: names::SAVER.path.into(),
             credentials: names::GIT_CREDENTIALS.path.into(),
+            trust: names::TRUST_BUNDLE.path.into(),
             home: names::HOME_PATH.into(),
             tmp: names::TMP_PATH.into(),
         }
@@ -58,6 +61,7 @@ impl Dirs {
             session: root.join("session"),
             saver: root.join("saver"),
             credentials: root.join("git-credentials"),
+            trust: root.join("trust"),
             home: root.join("home"),
             tmp: root.join("tmp"),
         };
@@ -69,12 +73,19 @@ impl Dirs {
             &dirs.session,
             &dirs.saver,
             &dirs.credentials,
+            &dirs.trust,
             &dirs.home,
             &dirs.tmp,
         ] {
             std::fs::create_dir_all(dir)?;
         }
         Ok(dirs)
+    }
+
+    /// The installation's certificates, if there are any.
+    pub fn trust_bundle(&self) -> Option<PathBuf> {
+        let file = self.trust.join(names::TRUST_BUNDLE_FILE);
+        file.exists().then_some(file)
     }
 
     /// The trusted bare repository; below the mount's root, whose owner is another, or git calls

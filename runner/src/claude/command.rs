@@ -99,6 +99,8 @@ pub struct Start<'a> {
     pub system_prompt: &'a Path,
     /// Access to the model.
     pub model_access: &'a ModelAccess,
+    /// Variables for proxies and certificates.
+    pub network: &'a [(String, String)],
     /// Model, limits.
     pub claude: &'a crd::spec::Claude,
     /// What is left of the money, when it is limited.
@@ -174,10 +176,16 @@ impl Start<'_> {
     }
 
     fn settings(&self) -> String {
+        // What decides where the model credential goes stands here too: this wins over a planted
+        // `.claude.json`.
+        let mut env = serde_json::Map::new();
+        env.insert("ANTHROPIC_BASE_URL".to_owned(), self.model_access.base_url().into());
+        let network = self.network.iter().map(|(key, value)| (key.clone(), value.clone().into()));
+        env.extend(network);
         json!({
             "disableAllHooks": true,
             "attribution": {"commit": "", "pr": ""},
-            "env": {"ANTHROPIC_BASE_URL": self.model_access.base_url()},
+            "env": env,
         })
         .to_string()
     }
@@ -217,6 +225,7 @@ impl Start<'_> {
                 env.push((key, value));
             }
         }
+        env.extend(self.network.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         if self.is_root {
             env.push(("IS_SANDBOX", "1"));
         }

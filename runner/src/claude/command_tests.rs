@@ -14,6 +14,7 @@ fn start(access: &ModelAccess, claude: &Claude, session: &Session) -> CommandLin
         tmp: Path::new("/tmp"),
         system_prompt: Path::new("/home/claude/1.txt"),
         model_access: access,
+        network: &[("HTTPS_PROXY".to_owned(), "http://proxy:3128".to_owned())],
         claude,
         budget: claude.max_budget_usd,
         author: &Author::default(),
@@ -46,6 +47,8 @@ fn nothing_of_a_repository_or_of_home_configures_the_agent() {
     assert_eq!(settings["disableAllHooks"], true);
     assert_eq!(settings["attribution"]["commit"], "");
     assert_eq!(settings["env"]["ANTHROPIC_BASE_URL"], DEFAULT_BASE_URL);
+    assert_eq!(settings["env"]["HTTPS_PROXY"], "http://proxy:3128");
+    assert!(line.env.contains(&("HTTPS_PROXY".to_owned(), "http://proxy:3128".to_owned())));
 }
 
 #[test]

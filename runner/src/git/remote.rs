@@ -1,13 +1,17 @@
 //! The task's repository on its server: list, fetch, push.
 //!
 //! Every command that talks to a server is put together here; it alone gets a transport and the
-//! credential helper. Not here: what a refusal means for the task.
+//! means to log in. Not here: those means ([`crate::git::transport`]), what a refusal says
+//! ([`crate::git::refusal`]) and what it means for the task.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::git::command::{Git, GitCommand, GitError};
+use crate::git::command::{Git, GitCommand};
 use crate::git::refs::Refs;
+use crate::git::refusal::{Asked, RemoteError, refusal};
+use crate::git::transport::equip;
+use crate::network::Network;
 
 /// The task's repository.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct Remote {
     pub protocols: &'static str,
     /// How git gets the login; nothing when the task names no Secret.
     pub helper: Option<Helper>,
+    /// How this installation reaches the network.
+    pub network: Network,
     /// Longest time for one command.
     pub limit: Option<Duration>,
 }
@@ -44,28 +50,6 @@ pub struct Move<'a> {
     pub options: &'a [String],
 }
 
-/// Why a server did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
-    /// It does not accept the login, or wants one.
-    #[error("{0}")]
-    Unauthorized(String),
-    /// It accepts the login, not the request.
-    #[error("{0}")]
-    Forbidden(String),
-    /// It says that the repository is elsewhere; that is not followed.
-    #[error(
-        "the server redirects to another address, which is never followed with a credential: name the final address ({0})"
-    )]
-    Redirected(String),
-    /// Anything else, in git's own words and the server's.
-    #[error("{0}")]
-    Failed(String),
-    /// Git could not ask.
-    #[error(transparent)]
-    Git(#[from] GitError),
-}
-
 impl Remote {
     /// Lists its refs.
     ///
@@ -73,7 +57,7 @@ impl Remote {
     /// [`RemoteError`].
     pub fn refs(&self, git: &Git) -> Result<Refs, RemoteError> {
         let list = git.command("ls-remote").args(["--symref", "--quiet", "--", &self.url]);
-        Ok(Refs::parse(&self.ask(list)?))
+        Ok(Refs::parse(&self.ask(list, Asked::ToRead)?))
     }
 
     /// The commit of one full ref, or nothing.
@@ -83,7 +67,7 @@ impl Remote {
     pub fn tip(&self, git: &Git, name: &str) -> Result<Option<String>, RemoteError> {
         let list = git.command("ls-remote").args(["--quiet", "--", &self.url, name]);
         // The pattern also matches longer names that end like this one.
-        Ok(Refs::parse(&self.ask(list)?).get(name).map(str::to_owned))
+        Ok(Refs::parse(&self.ask(list, Asked::ToRead)?).get(name).map(str::to_owned))
     }
 
     /// Fetches refspecs with full history into the repository.
@@ -101,7 +85,7 @@ impl Remote {
             "--",
             &self.url,
         ]);
-        self.ask(fetch.args(refspecs)).map(drop)
+        self.ask(fetch.args(refspecs), Asked::ToRead).map(drop)
     }
 
     /// Tries a push without doing it: shows whether the login may push.
@@ -109,7 +93,8 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn rehearse(&self, git: &Git, change: &Move<'_>) -> Result<(), RemoteError> {
-        self.ask(push_command(git, change).arg("--dry-run").args(self.refspec(change))).map(drop)
+        let push = push_command(git, change).arg("--dry-run");
+        self.ask(push.args(self.refspec(change)), Asked::ToWrite).map(drop)
     }
 
     /// Pushes. Whether the ref moved is for [`Remote::tip`] to say, whatever this returns: servers
@@ -118,7 +103,8 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn push(&self, git: &Git, change: &Move<'_>) -> Result<(), RemoteError> {
-        self.ask(push_command(git, change).args(self.refspec(change))).map(drop)
+        let push = push_command(git, change);
+        self.ask(push.args(self.refspec(change)), Asked::ToWrite).map(drop)
     }
 
     fn refspec(&self, change: &Move<'_>) -> [String; 3] {
@@ -126,15 +112,10 @@ impl Remote {
         ["--".to_owned(), self.url.clone(), format!("{from}:{}", change.to)]
     }
 
-    fn ask(&self, command: GitCommand) -> Result<Vec<u8>, RemoteError> {
-        let mut command = command.env("GIT_ALLOW_PROTOCOL", self.protocols);
-        if let Some(Helper { program, directory }) = &self.helper {
-            let quote = |path: &std::path::Path| {
-                format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
-            };
-            let helper = format!("!{} credential --directory {}", quote(program), quote(directory));
-            command = command.setting("credential.helper", helper);
-        }
+    fn ask(&self, command: GitCommand, asked: Asked) -> Result<Vec<u8>, RemoteError> {
+        let command = command.env("GIT_ALLOW_PROTOCOL", self.protocols);
+        // What is lent must stay until the command has ended.
+        let (mut command, _lent) = equip(command, &self.url, &self.network, self.helper.as_ref())?;
         if let Some(limit) = self.limit {
             command = command.limit(limit);
         }
@@ -144,7 +125,7 @@ impl Remote {
         }
         // A refusal of single refs stands on standard output (`--porcelain`).
         let said = String::from_utf8_lossy(&output.stdout);
-        Err(refusal(&said, &output.stderr))
+        Err(refusal(&said, &output.stderr, asked))
     }
 }
 
@@ -158,80 +139,4 @@ fn push_command(git: &Git, change: &Move<'_>) -> GitCommand {
         // Never a bare force: a colleague's commit on the branch would be lost.
         .arg(format!("--force-with-lease={}:{lease}", change.to))
         .args(options)
-}
-
-/// What git's words about a failed request mean (git 2.39 to 2.47, `LC_ALL=C`).
-fn refusal(stdout: &str, stderr: &str) -> RemoteError {
-    let words = words(stdout, stderr);
-    let has = |part: &str| stderr.contains(part);
-    if has("Authentication failed")
-        || has("could not read Username")
-        || has("could not read Password")
-        || has("returned error: 401")
-    {
-        RemoteError::Unauthorized(words)
-    } else if has("returned error: 403") {
-        RemoteError::Forbidden(words)
-    } else if has("returned error: 30") || has("unable to update url base from redirection") {
-        RemoteError::Redirected(words)
-    } else {
-        RemoteError::Failed(words)
-    }
-}
-
-/// What git and the server said, without the lines that say nothing.
-fn words(stdout: &str, stderr: &str) -> String {
-    let refused = stdout.lines().filter_map(|line| line.strip_prefix("!\t"));
-    let said = stderr.lines().filter(|line| !line.starts_with("hint:")).map(str::trim_end);
-    let blank = |line: &&str| !matches!(line.trim(), "" | "remote:");
-    said.chain(refused).filter(blank).collect::<Vec<_>>().join("; ").replace('\t', " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{RemoteError, refusal};
-
-    #[test]
-    fn a_refusal_is_recognised_by_gits_words() {
-        let kind = |stderr: &str| match refusal("", stderr) {
-            RemoteError::Unauthorized(_) => "unauthorized",
-            RemoteError::Forbidden(_) => "forbidden",
-            RemoteError::Redirected(_) => "redirected",
-            RemoteError::Failed(_) => "failed",
-            RemoteError::Git(_) => "git",
-        };
-        for (stderr, expected) in [
-            ("fatal: Authentication failed for 'http://h/a.git/'\n", "unauthorized"),
-            (
-                "fatal: could not read Username for 'http://h': terminal prompts disabled\n",
-                "unauthorized",
-            ),
-            (
-                "fatal: unable to access 'http://h/a.git/': The requested URL returned error: 403\n",
-                "forbidden",
-            ),
-            (
-                "fatal: unable to access 'http://h/a.git/': The requested URL returned error: 301\n",
-                "redirected",
-            ),
-            (
-                "fatal: unable to access 'http://h/a.git/': The requested URL returned error: 500\n",
-                "failed",
-            ),
-            ("fatal: repository 'http://h/a.git/' not found\n", "failed"),
-        ] {
-            assert_eq!(kind(stderr), expected, "{stderr}");
-        }
-    }
-
-    #[test]
-    fn the_servers_words_are_kept_on_one_line() {
-        let stdout = "To http://h/a.git\n!\tabc:refs/heads/x\t[remote rejected] (pre-receive hook declined)\nDone\n";
-        let stderr = "remote: \nremote: branch is protected        \nerror: failed to push some refs to 'http://h/a.git'\nhint: x\n";
-        assert_eq!(
-            refusal(stdout, stderr).to_string(),
-            "remote: branch is protected; error: failed to push some refs to 'http://h/a.git'; \
-             abc:refs/heads/x [remote rejected] (pre-receive hook declined)"
-        );
-    }
 }
