@@ -9,7 +9,7 @@
 //!
 //! Two sides that trust each other one way only: git containers hold the git credential and take
 //! nothing from the agent side but what [`handoff`] has checked; agent containers ([`run`],
-//! [`resolve`], [`claude`], [`work`], [`verify`]) hold the model credential.
+//! [`resolve`], [`setup`], [`claude`], [`work`], [`guard`]) hold the model credential.
 
 pub mod attempt;
 pub mod config;
@@ -23,22 +23,28 @@ pub mod start;
 pub mod store;
 
 pub mod address;
+pub mod armor;
 pub mod bundle;
 pub mod checkpoint;
 pub mod clone;
 pub mod credential;
 pub mod git;
 pub mod land;
+pub mod memory_file;
+pub mod network;
 pub mod push;
 pub mod rebase;
 pub mod save;
 
 pub mod claude;
+pub mod commands;
+pub mod guard;
 pub mod lines;
+pub mod processes;
 pub mod progress;
 pub mod prompt;
 pub mod resolve;
 pub mod run;
 pub mod scrub;
-pub mod verify;
+pub mod setup;
 pub mod work;

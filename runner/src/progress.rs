@@ -178,6 +178,11 @@ pub fn cut(text: &str, limit: usize) -> String {
     format!("{}…", &text[..text.floor_char_boundary(keep)])
 }
 
+/// The last `limit` bytes of `text` at most.
+pub fn tail(text: &str, limit: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(limit))..]
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -185,7 +190,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{Kind, Note, Progress, TEXT_LIMIT, cut};
+    use super::{Kind, Note, Progress, TEXT_LIMIT, cut, tail};
     use crate::scrub::Scrub;
 
     struct Out(Sender<Vec<u8>>);
@@ -265,5 +270,7 @@ mod tests {
     fn texts_are_cut_between_characters() {
         assert_eq!(cut("äöü", 6), "äöü");
         assert_eq!(cut("äöüß", 6), "ä…");
+        assert_eq!(tail("äöüß", 3), "ß");
+        assert_eq!(tail("äöüß", 9), "äöüß");
     }
 }

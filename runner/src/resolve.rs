@@ -15,15 +15,17 @@ use crate::claude::command::Session;
 use crate::claude::stop::Stop;
 use crate::claude::sweep;
 use crate::claude::verdict::{Failure, Verdict};
+use crate::commands::{self, Commands, FailedCommand};
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::ended::Ended;
+use crate::guard::full;
 use crate::handoff::{self, RESOLUTION, RESULT, Resolution, RunResult};
 use crate::plan::{Landed, Landing, Start};
 use crate::progress::Progress;
 use crate::run::REPAIRS;
 use crate::scrub::Scrub;
-use crate::verify::{Checked, Verify};
+use crate::setup::setup;
 use crate::work::Shadow;
 
 pub mod ask;
@@ -91,6 +93,8 @@ struct Resolve<'a> {
     ask: Ask<'a>,
     /// Turns used for the resolution itself.
     rounds: u32,
+    /// The setup failed among conflict markers.
+    is_unprepared: bool,
 }
 
 /// Why there is no resolution.
@@ -122,6 +126,7 @@ impl<'a> Resolve<'a> {
             desk: Desk { shadow, landed, scope: document.rebase.scope, handoff: &dirs.handoff },
             ask: Ask { landed, onto: onto.to_owned(), config },
             rounds: 0,
+            is_unprepared: false,
         }
     }
 
@@ -129,6 +134,7 @@ impl<'a> Resolve<'a> {
     /// complaint after one costs a repair.
     async fn work(&mut self) -> Result<String, Ending> {
         block_in_place(|| self.desk.lay_out())?;
+        self.prepare().await?;
         let mut rounds = self.config.document.rebase.max_rounds;
         let mut repairs = REPAIRS;
         let mut is_resolved = matches!(self.desk.landed, Landed::Clean { .. });
@@ -145,9 +151,11 @@ impl<'a> Resolve<'a> {
                 (left, Ask::again(&complaints), failure)
             } else {
                 is_resolved = true;
-                let Some((prompt, said)) = self.check(&tree).await? else { return Ok(tree) };
-                let message = format!("{said} after {REPAIRS} repairs.");
-                (&mut repairs, prompt, Failure::new(Reason::VerificationFailed, message))
+                self.prepare_again().await?;
+                let Some((prompt, check)) = self.check(&tree).await? else { return Ok(tree) };
+                let message = format!("{check} after {REPAIRS} repairs.");
+                let reason = check.reason(Reason::VerificationFailed);
+                (&mut repairs, prompt, Failure::new(reason, message))
             };
             if *left == 0 {
                 return Err(Ending::Failed(failure));
@@ -157,6 +165,55 @@ impl<'a> Resolve<'a> {
             self.progress.phase(if is_resolved { "A repair" } else { "Another round" });
             self.turn(&prompt).await?;
         }
+    }
+
+    /// Lets the task's own commands prepare the work tree, since HOME and what they left there are
+    /// new in this container. Conflict markers may make them fail: then they run once more when
+    /// the conflict is resolved.
+    async fn prepare(&mut self) -> Result<(), Ending> {
+        let failed = self.setup().await.err();
+        match failed {
+            Some(Verdict::Failed(failure))
+                if failure.reason == Reason::SetupFailed
+                    && matches!(self.desk.landed, Landed::Conflicts(_)) =>
+            {
+                let text = "The setup is run again when the conflict is resolved";
+                self.progress.warning(format!("{} {text}", failure.message));
+                self.is_unprepared = true;
+                Ok(())
+            }
+            Some(verdict) => Err(verdict.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The same without mercy, before the first check, if it failed the first time.
+    async fn prepare_again(&mut self) -> Result<(), Ending> {
+        if !self.is_unprepared || self.config.document.verify.is_empty() {
+            return Ok(());
+        }
+        self.is_unprepared = false;
+        Ok(self.setup().await?)
+    }
+
+    async fn setup(&mut self) -> Result<(), Verdict> {
+        let setup_commands = &self.config.document.setup;
+        if setup_commands.is_empty() {
+            return Ok(());
+        }
+        let failed = |error: Unusable| {
+            let message = format!("What the setup left cannot be read: {error}.");
+            Verdict::failed(Reason::AgentFailed, message)
+        };
+        let before = block_in_place(|| self.desk.tree()).map_err(failed)?;
+        let done = setup(&self.commands(), setup_commands).await;
+        block_in_place(|| self.desk.note_leftovers(&before)).map_err(failed)?;
+        done
+    }
+
+    fn commands(&self) -> Commands<'a> {
+        let busy = Arc::clone(&self.agent.busy);
+        Commands::new(&self.config.document, self.dirs, self.progress, self.stop.clone(), busy)
     }
 
     /// The first turn on a conflict.
@@ -185,30 +242,24 @@ impl<'a> Resolve<'a> {
         };
         match verdict {
             Verdict::Done(_) => Ok(()),
-            Verdict::Failed(failure) => Err(Ending::Failed(failure)),
-            Verdict::Interrupted => Err(Ending::Interrupted),
+            other => Err(other.into()),
         }
     }
 
     /// Runs the checks on `tree`. When one fails: what to ask, and what happened; the work tree is
     /// then as it was before.
-    async fn check(&mut self, tree: &str) -> Result<Option<(String, String)>, Ending> {
+    async fn check(&mut self, tree: &str) -> Result<Option<(String, FailedCommand)>, Ending> {
         if self.config.document.verify.is_empty() {
             return Ok(None);
         }
-        let busy = Arc::clone(&self.agent.busy);
-        let (document, stop) = (&self.config.document, self.stop.clone());
-        let verify = Verify::new(document, self.dirs, self.progress, stop, busy);
-        match verify.run().await.map_err(Unusable::Check)? {
-            Checked::Passed => Ok(None),
-            Checked::Stopped(stopped) => Err(match stopped.into() {
-                Verdict::Failed(failure) => Ending::Failed(failure),
-                _ => Ending::Interrupted,
-            }),
-            Checked::Failed(check) => {
+        let verify = &self.config.document.verify;
+        match self.commands().run("Checks", verify).await.map_err(Unusable::Check)? {
+            commands::Ending::Passed => Ok(None),
+            commands::Ending::Stopped(why, command) => Err(commands::stopped(why, &command).into()),
+            commands::Ending::Failed(check) => {
                 block_in_place(|| self.desk.shadow.restore(tree)).map_err(Unusable::from)?;
                 let output = self.scrub.text(&check.output);
-                Ok(Some((self.ask.repair(&check, &output), check.to_string())))
+                Ok(Some((self.ask.repair(&check, &output), check)))
             }
         }
     }
@@ -226,6 +277,9 @@ impl<'a> Resolve<'a> {
                 failed(&Failure::new(failure.reason, self.scrub.text(&failure.message)))
             }
         };
+        if said.reason == Some(Reason::DiskFull) {
+            full::make_room(self.dirs);
+        }
         let resolution = Resolution { rounds: self.rounds, usage, ..said };
         publish(self.dirs, self.progress, &resolution);
         Ended::well(Report {
@@ -248,10 +302,20 @@ fn earlier(dirs: &Dirs) -> (Session, Usd) {
     (session, run.usage.unwrap_or_default().cost_usd)
 }
 
+impl From<Verdict> for Ending {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Failed(failure) => Self::Failed(failure),
+            Verdict::Done(_) | Verdict::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
 impl From<Unusable> for Ending {
     fn from(error: Unusable) -> Self {
+        let reason = if full::is_full(&error) { Reason::DiskFull } else { Reason::AgentFailed };
         let message = format!("The conflict could not be given to Claude: {error}");
-        Self::Failed(Failure::new(Reason::AgentFailed, message))
+        Self::Failed(Failure::new(reason, message))
     }
 }
 

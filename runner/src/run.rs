@@ -3,10 +3,13 @@
 //!
 //! Not here: how Claude is run ([`crate::claude`]), what a commit of its work is ([`crate::work`]).
 
+mod fault;
+mod outcome;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crd::{Outcome, Phase, Reason, Report, Usd};
+use crd::{Phase, Reason, Report, Usd};
 use tokio::task::{AbortHandle, spawn_blocking};
 
 use crate::claude::agent::Agent;
@@ -14,16 +17,22 @@ use crate::claude::command::Session;
 use crate::claude::stop::Stop;
 use crate::claude::sweep;
 use crate::claude::verdict::{Failure, Verdict};
+use crate::commands::{self, Commands};
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::ended::Ended;
+use crate::guard::full;
 use crate::handoff::{self, RESULT, RunResult};
 use crate::plan::Start;
 use crate::progress::{Progress, cut};
 use crate::prompt;
 use crate::scrub::Scrub;
-use crate::verify::{Checked, Verify};
-use crate::work::{Snapshot, Work, WorkError};
+use crate::setup::setup;
+use crate::work::room::Room;
+use crate::work::{Basis, Origin, Rest, Snapshot, Work, WorkError};
+
+use fault::Fault;
+use outcome::{Saved, Settled, reason_of, report, result, settle};
 
 /// Turns that Claude gets to repair what a check found.
 pub const REPAIRS: u32 = 2;
@@ -37,6 +46,7 @@ pub async fn run(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended {
         .and_then(|stop| Ok(sweep::adopt_orphans().map(|()| stop)?));
     let (stop, start) = match (prepared, Start::read(dirs)) {
         (_, Ok(Start { skip: Some(skip), .. })) => return Ended::skipped(Phase::Run, &skip),
+        (_, Ok(start)) if start.is_finished(&config.document) => return Ended::idle(Phase::Run),
         (Ok(stop), Ok(start)) => (stop, start),
         (Err(error), _) => return unable(dirs, progress, &error),
         (_, Err(error)) => return unable(dirs, progress, &error),
@@ -49,7 +59,7 @@ pub async fn run(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended {
 /// The container is not as it must be, so Claude was not started.
 fn unable(dirs: &Dirs, progress: &Progress, error: &dyn std::error::Error) -> Ended {
     let failure = Failure::new(Reason::AgentFailed, format!("Claude was not started: {error}"));
-    let result = result(Err(&failure), None);
+    let result = result(Err(&failure), Saved::default());
     if let Err(error) = handoff::publish(&dirs.handoff, RESULT, &result) {
         progress.warning(error.to_string());
     }
@@ -64,6 +74,10 @@ struct Run<'a> {
     stop: Stop,
     agent: Agent<'a>,
     work: Arc<Mutex<Work>>,
+    /// What Claude is told of work that it begins with.
+    earlier: Option<String>,
+    /// The work tree was prepared; before that nothing in it is work.
+    is_begun: bool,
     /// What the last check saw; handed over as it was then.
     checked: Option<Snapshot>,
 }
@@ -79,7 +93,13 @@ impl<'a> Run<'a> {
         let document = &config.document;
         let prompt = config.prompt.as_deref().unwrap_or_default();
         let message = prompt::commit_message(&document.name, prompt);
-        let work = Work::new(dirs, &start.start_commit, &document.push.author, message, progress);
+        let origin = Origin {
+            start: start.start_commit.clone(),
+            first: start.first_commit().to_owned(),
+            onto: start.onto_commit.clone(),
+        };
+        let mut work = Work::new(dirs, origin, &document.push.author, message, progress);
+        work.shadow.room = Room::within(document.settings.scratch_size);
         let agent = Agent::new(config, dirs, progress, stop.clone(), Session::fresh(), Usd::ZERO);
         Self {
             config,
@@ -89,33 +109,58 @@ impl<'a> Run<'a> {
             stop,
             agent,
             work: Arc::new(Mutex::new(work)),
+            earlier: start.taken.as_ref().map(|taken| prompt::earlier(taken, document)),
+            is_begun: false,
             checked: None,
         }
     }
 
     /// Claude's turn, then the checks, and as many repairs as there are.
     async fn work(&mut self) -> Verdict {
-        let prompt = prompt::task(self.config.prompt.as_deref().unwrap_or_default());
+        if let Err(verdict) = self.prepare().await {
+            return verdict;
+        }
+        let task = self.config.prompt.as_deref().unwrap_or_default();
+        let prompt = prompt::task(task, self.earlier.as_deref());
         self.progress.phase(format!("Claude starts, session {}", self.agent.session_id()));
         let mut verdict = self.turn(&prompt).await;
         for repair in 0..=REPAIRS {
             let Verdict::Done(_) = verdict else { break };
-            let failed = match self.check().await {
+            let fault = match self.check().await {
                 Ok(None) => break,
-                Ok(Some(failed)) => failed,
+                Ok(Some(fault)) => fault,
                 Err(other) => return other,
             };
             if repair == REPAIRS {
-                let message =
-                    format!("`{}` {} after {REPAIRS} repairs.", failed.command, failed.how);
-                return Verdict::failed(Reason::VerificationFailed, message);
+                return fault.verdict(REPAIRS);
             }
             self.progress.phase(format!("Repair {} of {REPAIRS}", repair + 1));
-            let output = self.scrub.text(&failed.output);
-            let prompt = prompt::repair(&failed.command, &failed.how, &output);
-            verdict = self.turn(&prompt).await;
+            verdict = self.turn(&fault.prompt(&self.scrub)).await;
         }
         verdict
+    }
+
+    /// Lets the task's own commands prepare the work tree. What they leave there is no work.
+    async fn prepare(&mut self) -> Result<(), Verdict> {
+        let commands = &self.config.document.setup;
+        if !commands.is_empty() {
+            let failed = |error: WorkError| {
+                let message = format!("What the setup left cannot be read: {error}.");
+                Verdict::failed(reason_of(&error), message)
+            };
+            let before = self.with_work(|work| work.snapshot()).await.map_err(failed)?;
+            setup(&self.commands(), commands).await?;
+            let note =
+                move |work: &mut Work| work.shadow.note_leftovers(Basis::Agent, &before.lying);
+            self.with_work(note).await.map_err(failed)?;
+        }
+        self.is_begun = true;
+        Ok(())
+    }
+
+    fn commands(&self) -> Commands<'a> {
+        let busy = Arc::clone(&self.agent.busy);
+        Commands::new(&self.config.document, self.dirs, self.progress, self.stop.clone(), busy)
     }
 
     /// One process of Claude, with partial saves beside it.
@@ -152,27 +197,32 @@ impl<'a> Run<'a> {
         tokio::spawn(saves).abort_handle()
     }
 
-    /// The check that failed, if one did; the work tree is then as it was before the checks.
-    async fn check(&mut self) -> Result<Option<crate::verify::FailedCheck>, Verdict> {
-        if self.config.document.verify.is_empty() {
-            return Ok(None);
-        }
+    /// What is wrong with the work, if anything is; the work tree is then as Claude left it.
+    async fn check(&mut self) -> Result<Option<Fault>, Verdict> {
         let failed = |error: &dyn std::error::Error| {
             let message = format!("The checks could not be run: {error}");
             Verdict::failed(Reason::AgentFailed, message)
         };
-        let snapshot = self.with_work(|work| work.snapshot()).await.map_err(|e| failed(&e))?;
+        // What cannot be read is told at the end.
+        let Ok(mut snapshot) = self.with_work(|work| work.snapshot()).await else {
+            return Ok(None);
+        };
+        if !snapshot.unfinished.is_empty() {
+            return Ok(Some(Fault::Unfinished(snapshot.unfinished)));
+        }
+        let verify = &self.config.document.verify;
+        if !verify.is_empty() {
+            let lay_out = |work: &mut Work| work.lay_out(&mut snapshot).map(|()| snapshot);
+            snapshot = self.with_work(lay_out).await.map_err(|e| failed(&e))?;
+        }
         self.checked = Some(snapshot.clone());
-        let busy = Arc::clone(&self.agent.busy);
-        let verify =
-            Verify::new(&self.config.document, self.dirs, self.progress, self.stop.clone(), busy);
-        match verify.run().await.map_err(|e| failed(&e))? {
-            Checked::Passed => Ok(None),
-            Checked::Stopped(stopped) => Err(stopped.into()),
-            Checked::Failed(check) => {
-                let restore = move |work: &mut Work| work.shadow.restore(&snapshot.tree);
+        match self.commands().run("Checks", verify).await.map_err(|e| failed(&e))? {
+            commands::Ending::Passed => Ok(None),
+            commands::Ending::Stopped(why, command) => Err(commands::stopped(why, &command)),
+            commands::Ending::Failed(check) => {
+                let restore = move |work: &mut Work| work.shadow.restore(&snapshot.lying);
                 self.with_work(restore).await.map_err(|e| failed(&e))?;
-                Ok(Some(check))
+                Ok(Some(Fault::Check(check)))
             }
         }
     }
@@ -191,19 +241,38 @@ impl<'a> Run<'a> {
         done.await.unwrap_or_else(|error| Err(WorkError::Io("a task", error.into())))
     }
 
+    /// Hands the work over. Only work that is not to be landed takes everything else along.
+    async fn hand_over(&self, rest: Rest) -> Result<Saved, WorkError> {
+        if !self.is_begun {
+            return Ok(Saved::default());
+        }
+        let checked = self.checked.clone();
+        self.with_work(move |work| {
+            let snapshot = checked.map_or_else(|| work.snapshot(), Ok)?;
+            let commit = work.save_final(&snapshot, rest)?;
+            Ok(Saved { commit, remarks: snapshot.remarks(rest), left_out: work.shadow.left_out() })
+        })
+        .await
+    }
+
     /// Hands everything over and says how it ended.
     async fn conclude(self, verdict: Verdict) -> Ended {
-        let checked = self.checked.clone();
-        let saved = self
-            .with_work(move |work| {
-                let snapshot = checked.map_or_else(|| work.snapshot(), Ok)?;
-                Ok((work.save_final(&snapshot)?, snapshot.head.is_some()))
-            })
-            .await;
+        let done = matches!(verdict, Verdict::Done(_));
+        let is_full =
+            matches!(&verdict, Verdict::Failed(failure) if failure.reason == Reason::DiskFull);
+        if is_full {
+            self.work.lock().unwrap_or_else(PoisonError::into_inner).shadow.room.file =
+                self.config.document.settings.workspace_size / 10;
+        }
+        let saved = self.hand_over(if done { Rest::Left } else { Rest::Kept }).await;
         if let Err(error) = &saved {
             self.progress.warning(format!("The work was not handed over: {error}"));
         }
-        let (outcome, commit) = settle(verdict, saved);
+        if is_full {
+            full::make_room(self.dirs);
+        }
+        let Settled { outcome, saved } = settle(verdict, saved);
+        saved.remarks.iter().for_each(|remark| self.progress.warning(remark));
         let usage = self.agent.spent();
         let outcome = match outcome {
             Some(Ok(words)) => Ok(cut(&self.scrub.text(&words), SUMMARY_LIMIT)),
@@ -215,7 +284,7 @@ impl<'a> Run<'a> {
         let result = RunResult {
             session_id: Some(self.agent.session_id().to_owned()),
             usage: Some(usage),
-            ..result(outcome.as_ref().map(String::as_str), commit)
+            ..result(outcome.as_ref().map(String::as_str), saved)
         };
         if let Err(error) = handoff::publish(&self.dirs.handoff, RESULT, &result) {
             self.progress.warning(error.to_string());
@@ -224,52 +293,5 @@ impl<'a> Run<'a> {
             return Ended::interrupted_after(Phase::Run, usage, self.agent.session_id());
         }
         Ended::well(report(&result))
-    }
-}
-
-/// The verdict after what became of the work; nothing when the runner was asked to end.
-fn settle(
-    verdict: Verdict,
-    saved: Result<(Option<String>, bool), WorkError>,
-) -> (Option<Result<String, Failure>>, Option<String>) {
-    let verdict = match verdict {
-        Verdict::Interrupted => None,
-        Verdict::Failed(failure) => Some(Err(failure)),
-        Verdict::Done(words) => Some(Ok(words)),
-    };
-    let done = matches!(verdict, Some(Ok(_)));
-    let damaged = |why: String| Some(Err(Failure::new(Reason::AgentFailed, why)));
-    match saved {
-        Ok((commit, false)) if done => {
-            let why = "Claude damaged or removed the repository's .git directory; the files that are left were saved as one commit.";
-            (damaged(why.to_owned()), commit)
-        }
-        Ok((commit, _)) => (verdict, commit),
-        Err(error) if done => (damaged(format!("Claude's work could not be read: {error}")), None),
-        Err(_) => (verdict, None),
-    }
-}
-
-fn result(outcome: Result<&str, &Failure>, commit: Option<String>) -> RunResult {
-    let failure = outcome.err();
-    RunResult {
-        outcome: if failure.is_none() { Outcome::Succeeded } else { Outcome::Failed },
-        reason: failure.map(|failure| failure.reason),
-        message: failure.map(|failure| failure.message.clone()).unwrap_or_default(),
-        session_id: None,
-        usage: None,
-        summary: outcome.ok().filter(|words| !words.is_empty()).map(str::to_owned),
-        commit,
-    }
-}
-
-fn report(result: &RunResult) -> Report {
-    Report {
-        reason: result.reason,
-        message: result.message.clone(),
-        session_id: result.session_id.clone(),
-        usage: result.usage,
-        summary: result.summary.clone(),
-        ..Report::new(Phase::Run, result.outcome)
     }
 }

@@ -12,6 +12,9 @@ use runner::claude::stop::Stop;
 use runner::claude::supervise::{Ended, Watch, supervise};
 use runner::claude::sweep::adopt_orphans;
 use runner::claude::verdict::{Exit, Stopped};
+use runner::guard::Guard;
+use runner::progress::Progress;
+use runner::scrub::Scrub;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// A sweep ends all children of this process, so these tests run one after the other.
@@ -33,7 +36,9 @@ impl Bench {
         adopt_orphans().unwrap();
         let (tell, state) = watch::channel(None);
         let grace = Duration::from_millis(300);
-        let watch = Watch { idle_limit: 60, exit_limit: 60, grace, stop: Stop::of(state) };
+        let progress = Progress::to("run", Scrub::default(), std::io::sink());
+        let guard = Guard { percent: 0, memory: None, volumes: Vec::new(), progress };
+        let watch = Watch { idle_limit: 60, exit_limit: 60, grace, stop: Stop::of(state), guard };
         Self { dir: tempfile::tempdir().unwrap(), watch, tell, _turn: turn }
     }
 

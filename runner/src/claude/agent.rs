@@ -20,6 +20,8 @@ use super::supervise::{Ended, INTERRUPT_GRACE, Watch, supervise};
 use super::verdict::{Verdict, is_unusable_session, judge};
 use crate::config::Config;
 use crate::dirs::Dirs;
+use crate::guard::Guard;
+use crate::network::Network;
 use crate::progress::{Note, Progress, cut};
 use crate::prompt;
 
@@ -32,6 +34,7 @@ pub struct Agent<'a> {
     dirs: &'a Dirs,
     progress: &'a Progress,
     stop: Stop,
+    guard: Guard,
     program: PathBuf,
     access: ModelAccess,
     session: Session,
@@ -60,6 +63,7 @@ impl<'a> Agent<'a> {
             dirs,
             progress,
             stop,
+            guard: Guard::new(&config.document.settings, dirs, progress),
             program: config.claude.clone(),
             access: ModelAccess { variables: variables.collect() },
             session,
@@ -141,6 +145,7 @@ impl<'a> Agent<'a> {
             tmp: &self.dirs.tmp,
             system_prompt: &text,
             model_access: &self.access,
+            network: &Network::new(&document.settings, self.dirs).variables(),
             claude: &document.claude,
             budget,
             author: &document.push.author,
@@ -166,6 +171,7 @@ impl<'a> Agent<'a> {
             exit_limit: settings.exit_limit,
             grace: INTERRUPT_GRACE,
             stop: self.stop.clone(),
+            guard: self.guard.clone(),
         }
     }
 

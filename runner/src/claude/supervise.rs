@@ -22,6 +22,7 @@ use super::stop::Stop;
 use super::stream::Stream;
 use super::sweep::{Swept, sweep};
 use super::verdict::{Exit, Stopped};
+use crate::guard::{Guard, Patrol};
 use crate::lines::Lines;
 use crate::progress::Note;
 
@@ -35,7 +36,7 @@ const LINE_LIMIT: u64 = 64 << 20;
 const STDERR_KEPT: usize = 8 << 10;
 
 /// When a process is stopped.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Watch {
     /// Seconds of silence before its result.
     pub idle_limit: u32,
@@ -45,6 +46,8 @@ pub struct Watch {
     pub grace: Duration,
     /// When the runner itself must stop.
     pub stop: Stop,
+    /// Watches memory and volumes.
+    pub guard: Guard,
 }
 
 /// A process that has ended, and everything below it.
@@ -82,15 +85,15 @@ pub async fn supervise(
     let mut stream = Stream::default();
     let mut read =
         |stream: &mut Stream, line: &[u8]| stream.line(line).into_iter().for_each(&mut tell);
-    let mut guard = Guard::new(watch);
+    let mut patience = Patience::new(watch, child.id());
     let status = loop {
         tokio::select! {
             status = child.wait() => break status?,
             Some(line) = lines.next() => {
                 read(&mut stream, &line);
-                guard.sign_of_life(&stream);
+                patience.sign_of_life(&stream);
             }
-            signal = guard.due() => send(&child, signal),
+            signal = patience.due() => send(&child, signal),
         }
     };
     let swept = {
@@ -104,21 +107,24 @@ pub async fn supervise(
     };
     let _ = timeout(DRAIN_LIMIT, rest).await;
     let stderr = timeout(DRAIN_LIMIT, errors).await.ok().and_then(Result::ok).unwrap_or_default();
-    Ok(Ended { stream, exit: exit(status), stopped: guard.stopped, stderr, swept })
+    Ok(Ended { stream, exit: exit(status), stopped: patience.stopped, stderr, swept })
 }
 
 /// Decides when a running process gets which signal.
-struct Guard {
+struct Patience {
     watch: Watch,
+    patrol: Patrol,
     alarm: Instant,
     is_over: bool,
     stopped: Option<Stopped>,
 }
 
-impl Guard {
-    fn new(watch: Watch) -> Self {
+impl Patience {
+    fn new(watch: Watch, process: Option<u32>) -> Self {
         let alarm = Instant::now() + seconds(watch.idle_limit);
-        Self { watch, alarm, is_over: false, stopped: None }
+        let process = process.and_then(|pid| i32::try_from(pid).ok());
+        let patrol = watch.guard.patrol(process);
+        Self { watch, patrol, alarm, is_over: false, stopped: None }
     }
 
     fn sign_of_life(&mut self, stream: &Stream) {
@@ -139,6 +145,7 @@ impl Guard {
         }
         let why = tokio::select! {
             why = self.watch.stop.stopped() => why,
+            shortage = self.patrol.alarm() => Stopped::Short(shortage),
             () = sleep_until(self.alarm) => {
                 if self.is_over {
                     Stopped::Lingering(self.watch.exit_limit)

@@ -6,6 +6,7 @@
 use crd::Reason;
 
 use super::stream::{ResultLine, Stream};
+use crate::guard::{Shortage, full};
 use crate::progress::cut;
 
 /// How a process ended.
@@ -28,6 +29,8 @@ pub enum Stopped {
     Silent(u32),
     /// It did not exit within this many seconds after its result.
     Lingering(u32),
+    /// Memory or room on disk ran short.
+    Short(Shortage),
 }
 
 /// A failure of the agent side, with its reason and a sentence for the task's author.
@@ -125,6 +128,9 @@ fn judge_stopped(stopped: Stopped) -> Verdict {
                 "Claude Code did not exit within {seconds} s after its result and was stopped."
             ),
         ),
+        Stopped::Short(shortage) => {
+            failed(shortage.reason(), format!("Claude Code was stopped: {shortage}."))
+        }
     }
 }
 
@@ -187,15 +193,17 @@ fn without_result(stream: &Stream, exit: Exit, stderr: &str) -> Failure {
     let cut = if stream.ends_broken() { ", in the middle of a line" } else { "" };
     let said = quote(stderr);
     let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-    Failure::new(
-        Reason::AgentFailed,
-        format!("Claude Code ended {how} without a result{cut}{said}"),
-    )
+    let reason = if full::says_full(stderr) { Reason::DiskFull } else { Reason::AgentFailed };
+    Failure::new(reason, format!("Claude Code ended {how} without a result{cut}{said}"))
 }
 
-/// A foreign text as one line of bounded length.
+/// A foreign text as one line of at most `limit` bytes.
+pub fn one_line(text: &str, limit: usize) -> String {
+    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), limit)
+}
+
 fn quote(text: &str) -> String {
-    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), QUOTE)
+    one_line(text, QUOTE)
 }
 
 #[cfg(test)]

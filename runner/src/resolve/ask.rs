@@ -4,10 +4,10 @@
 
 use crd::spec::Scope;
 
+use crate::commands::FailedCommand;
 use crate::config::Config;
 use crate::plan::Landed;
 use crate::prompt::{self, Merge};
-use crate::verify::FailedCheck;
 use crate::work::Shadow;
 
 /// The case.
@@ -47,7 +47,7 @@ impl Ask<'_> {
     }
 
     /// What a check found.
-    pub fn repair(&self, check: &FailedCheck, output: &str) -> String {
+    pub fn repair(&self, check: &FailedCommand, output: &str) -> String {
         let anywhere = self.config.document.rebase.scope == Scope::Anywhere;
         prompt::repair_landed(&self.onto, &check.command, &check.how, output, anywhere)
     }

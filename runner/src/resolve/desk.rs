@@ -71,6 +71,14 @@ impl Desk<'_> {
         Ok(self.shadow.tree(Basis::Own, self.base())?)
     }
 
+    /// Takes everything that differs from `before` for what the setup left.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub fn note_leftovers(&mut self, before: &str) -> Result<(), Unusable> {
+        Ok(self.shadow.note_leftovers(Basis::Own, before)?)
+    }
+
     /// What makes `tree` unacceptable, each in a sentence.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The task's own checks, as real commands.
+//! The task's own shell commands, those of setup and those of verify.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -7,17 +7,18 @@ use std::sync::Arc;
 use runner::claude::stop::Stop;
 use runner::claude::sweep::adopt_orphans;
 use runner::claude::verdict::Stopped;
+use runner::commands::{Commands, Ending, FailedCommand};
 use runner::dirs::Dirs;
+use runner::guard::Guard;
 use runner::progress::Progress;
 use runner::prompt::OUTPUT_LIMIT;
 use runner::scrub::Scrub;
-use runner::verify::{Checked, FailedCheck, Verify};
 use tokio::sync::{Mutex, watch};
 
 /// A sweep ends all children of this process, so these tests run one after the other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-async fn check(limit: u32, stopped: Option<Stopped>, commands: &[&str]) -> (Checked, Dirs) {
+async fn check(limit: u32, stopped: Option<Stopped>, commands: &[&str]) -> (Ending, Dirs) {
     let _turn = ONE_AT_A_TIME.lock().await;
     adopt_orphans().unwrap();
     let root = tempfile::tempdir().unwrap();
@@ -26,30 +27,32 @@ async fn check(limit: u32, stopped: Option<Stopped>, commands: &[&str]) -> (Chec
     let progress = Progress::to("run", Scrub::default(), std::io::sink());
     let (_tell, state) = watch::channel(stopped);
     let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
-    let verify = Verify {
-        commands: &commands,
+    let guard = Guard { percent: 0, memory: None, volumes: Vec::new(), progress: progress.clone() };
+    let runner = Commands {
         cwd: dirs.worktree(),
-        home: dirs.home.join("checks"),
+        home: dirs.home.join("commands"),
         tmp: dirs.tmp.clone(),
         limit,
         stop: Stop::of(state),
+        guard,
+        network: Vec::new(),
         busy: Arc::default(),
         progress: &progress,
     };
-    (verify.run().await.unwrap(), dirs)
+    (runner.run("Checks", &commands).await.unwrap(), dirs)
 }
 
-fn failed(checked: Checked) -> FailedCheck {
+fn failed(checked: Ending) -> FailedCommand {
     match checked {
-        Checked::Failed(check) => check,
+        Ending::Failed(check) => check,
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
 async fn all_commands_must_succeed_and_the_first_failure_ends_it() {
-    assert_eq!(check(60, None, &[]).await.0, Checked::Passed);
-    assert_eq!(check(60, None, &["true", "test -d ."]).await.0, Checked::Passed);
+    assert_eq!(check(60, None, &[]).await.0, Ending::Passed);
+    assert_eq!(check(60, None, &["true", "test -d ."]).await.0, Ending::Passed);
     let (checked, dirs) = check(60, None, &["true", "echo a; echo b >&2; exit 3", "touch x"]).await;
     let check = failed(checked);
     assert_eq!(check.to_string(), "`echo a; echo b >&2; exit 3` exited with code 3");
@@ -76,7 +79,7 @@ async fn a_command_that_takes_too_long_is_ended_with_its_children() {
 
 #[tokio::test]
 async fn a_child_left_behind_does_not_hold_up_the_next_command() {
-    assert_eq!(check(60, None, &["sleep 1000 & true", "true"]).await.0, Checked::Passed);
+    assert_eq!(check(60, None, &["sleep 1000 & true", "true"]).await.0, Ending::Passed);
 }
 
 #[tokio::test]
@@ -89,5 +92,6 @@ async fn the_end_of_a_long_output_is_kept() {
 #[tokio::test]
 async fn the_runners_own_end_stops_it() {
     let why = Stopped::Interrupted;
-    assert_eq!(check(60, Some(why), &["sleep 1000"]).await.0, Checked::Stopped(why));
+    let ended = Ending::Stopped(why, "sleep 1000".into());
+    assert_eq!(check(60, Some(why), &["sleep 1000"]).await.0, ended);
 }

@@ -1,7 +1,8 @@
-//! Runs the task's own checks in the work tree.
+//! Runs shell commands of the task in the work tree: those of `setup` and those of `verify`.
 //!
-//! They are commands of the repository's kind: they get no model credential, a limit of time, and
-//! nothing that they start outlives them. Not here: what follows from a failure.
+//! They get no model credential, a HOME that they share and Claude does not see, a limit of time;
+//! the guard watches them, and nothing that they start outlives them. Not here: what follows from
+//! a failure ([`crate::setup`], [`crate::run`], [`crate::resolve`]).
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crd::TaskDocument;
+use crd::{Reason, TaskDocument};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,9 +18,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::claude::command::PATH;
 use crate::claude::stop::Stop;
 use crate::claude::sweep::sweep;
-use crate::claude::verdict::Stopped;
+use crate::claude::verdict::{Stopped, Verdict};
 use crate::dirs::Dirs;
+use crate::guard::{Guard, Shortage};
 use crate::lines::Lines;
+use crate::network::Network;
 use crate::progress::{Kind, Note, Progress, cut};
 use crate::prompt::OUTPUT_LIMIT;
 
@@ -30,108 +33,131 @@ const LINE_LIMIT: u64 = 4096;
 /// Time for the rest of the output once the command and everything below it is gone.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where and how the commands run.
-pub struct Verify<'a> {
-    /// The commands, in order.
-    pub commands: &'a [String],
+/// Where and how commands run.
+pub struct Commands<'a> {
     /// The work tree.
     pub cwd: PathBuf,
     /// Their HOME.
     pub home: PathBuf,
     /// For temporary files.
     pub tmp: PathBuf,
+    /// Variables for proxies and certificates.
+    pub network: Vec<(String, String)>,
     /// Seconds for each.
     pub limit: u32,
     /// When to give up.
     pub stop: Stop,
+    /// Watches memory and volumes.
+    pub guard: Guard,
     /// Held by whoever has a child process that a sweep must not end.
     pub busy: Arc<Mutex<()>>,
     /// Where their output is shown.
     pub progress: &'a Progress,
 }
 
-/// What the commands said.
+/// How commands ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Checked {
+pub enum Ending {
     /// All of them succeeded.
     Passed,
     /// One of them did not; the following ones were not run.
-    Failed(FailedCheck),
-    /// The runner had to stop.
-    Stopped(Stopped),
+    Failed(FailedCommand),
+    /// The runner had to stop during this command.
+    Stopped(Stopped, String),
 }
 
 /// The command that failed; shown as a sentence.
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 #[error("`{}` {how}", cut(command, 200))]
-pub struct FailedCheck {
+pub struct FailedCommand {
     /// The command.
     pub command: String,
     /// How, such as `exited with code 2`.
     pub how: String,
     /// The end of its output.
     pub output: String,
+    /// It was ended because it used up the container's memory.
+    pub out_of_memory: bool,
 }
 
-impl<'a> Verify<'a> {
-    /// The checks of `document` in the container's work tree.
+impl FailedCommand {
+    /// Why the task fails when nothing can be done about it; `usual` unless memory was short.
+    pub const fn reason(&self, usual: Reason) -> Reason {
+        if self.out_of_memory { Reason::OutOfMemory } else { usual }
+    }
+}
+
+impl<'a> Commands<'a> {
+    /// Commands of `document` in the container's work tree.
     pub fn new(
-        document: &'a TaskDocument,
+        document: &TaskDocument,
         dirs: &Dirs,
         progress: &'a Progress,
         stop: Stop,
         busy: Arc<Mutex<()>>,
     ) -> Self {
         Self {
-            commands: &document.verify,
             cwd: dirs.worktree(),
-            home: dirs.home.join("checks"),
+            home: dirs.home.join("commands"),
             tmp: dirs.tmp.clone(),
+            network: Network::new(&document.settings, dirs).variables(),
             limit: document.settings.verify_limit,
             stop,
+            guard: Guard::new(&document.settings, dirs, progress),
             busy,
             progress,
         }
     }
 
-    /// Runs all commands until one fails.
+    /// Runs all commands until one fails; `title` names them in the log.
     ///
     /// # Errors
     /// When a command cannot be started.
-    pub async fn run(mut self) -> io::Result<Checked> {
+    pub async fn run(&self, title: &str, commands: &[String]) -> io::Result<Ending> {
         std::fs::create_dir_all(&self.home)?;
-        for command in self.commands {
-            self.progress.phase(format!("Checks: {command}"));
-            let (how, output) = match self.check(command).await? {
-                End::Exit(status, _) if status.success() => continue,
-                End::Exit(status, output) => (describe(status), output),
-                End::TooLong(output) => (format!("did not end within {} s", self.limit), output),
-                End::Stopped(stopped) => return Ok(Checked::Stopped(stopped)),
+        for command in commands {
+            self.progress.phase(format!("{title}: {command}"));
+            let (end, output) = self.one(command).await?;
+            let short = match end {
+                End::Exit(status) if status.success() => continue,
+                End::Stopped(stopped) => return Ok(Ending::Stopped(stopped, command.clone())),
+                End::Short(shortage @ Shortage::Disk { .. }) => {
+                    return Ok(Ending::Stopped(Stopped::Short(shortage), command.clone()));
+                }
+                End::Short(shortage) => Some(shortage),
+                End::Exit(_) | End::TooLong => None,
             };
-            let check = FailedCheck { command: command.clone(), how, output };
-            self.progress.warning(format!("The check {check}"));
-            return Ok(Checked::Failed(check));
+            let how = match end {
+                End::Exit(status) => describe(status),
+                _ if short.is_none() => format!("did not end within {} s", self.limit),
+                _ => short.map(|shortage| format!("was ended: {shortage}")).unwrap_or_default(),
+            };
+            let out_of_memory = short.is_some();
+            let failed = FailedCommand { command: command.clone(), how, output, out_of_memory };
+            self.progress.warning(format!("{title}: {failed}"));
+            return Ok(Ending::Failed(failed));
         }
-        Ok(Checked::Passed)
+        Ok(Ending::Passed)
     }
 
-    async fn check(&mut self, command: &str) -> io::Result<End> {
+    async fn one(&self, command: &str) -> io::Result<(End, String)> {
         let mut child = self.command(command).spawn()?;
         let mut lines = Lines::new(LINE_LIMIT);
         lines.drain(child.stdout.take());
         lines.drain(child.stderr.take());
         let mut output = Output { progress: self.progress, shown: 0, tail: String::new() };
         let deadline = Instant::now() + Duration::from_secs(self.limit.into());
-        let mut stop = self.stop.clone();
+        let (mut stop, mut patrol) = (self.stop.clone(), self.guard.patrol(None));
         let end = loop {
             tokio::select! {
-                status = child.wait() => break Ok(status?),
+                status = child.wait() => break End::Exit(status?),
                 Some(line) = lines.next() => output.take(&line),
-                () = sleep_until(deadline) => break Err(None),
-                stopped = stop.stopped() => break Err(Some(stopped)),
+                () = sleep_until(deadline) => break End::TooLong,
+                stopped = stop.stopped() => break End::Stopped(stopped),
+                shortage = patrol.alarm() => break End::Short(shortage),
             }
         };
-        if end.is_err() {
+        if !matches!(end, End::Exit(_)) {
             child.kill().await?;
         }
         {
@@ -144,11 +170,7 @@ impl<'a> Verify<'a> {
             }
         };
         let _ = timeout(DRAIN_LIMIT, rest).await;
-        Ok(match end {
-            Ok(status) => End::Exit(status, output.tail),
-            Err(None) => End::TooLong(output.tail),
-            Err(Some(stopped)) => End::Stopped(stopped),
-        })
+        Ok((end, output.tail))
     }
 
     fn command(&self, text: &str) -> Command {
@@ -160,6 +182,7 @@ impl<'a> Verify<'a> {
             .env("TMPDIR", &self.tmp)
             .env("PATH", PATH)
             .env("LANG", "C.UTF-8")
+            .envs(self.network.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.cwd)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -170,10 +193,27 @@ impl<'a> Verify<'a> {
     }
 }
 
+/// What it means that the runner had to stop while `command` ran.
+pub fn stopped(why: Stopped, command: &str) -> Verdict {
+    let command = cut(command, 200);
+    match why {
+        Stopped::Deadline => {
+            let message = format!("The time limit is near, and `{command}` was still running.");
+            Verdict::failed(Reason::Timeout, message)
+        }
+        Stopped::Short(shortage) => {
+            Verdict::failed(shortage.reason(), format!("`{command}` was ended: {shortage}."))
+        }
+        other => other.into(),
+    }
+}
+
+#[derive(Clone, Copy)]
 enum End {
-    Exit(ExitStatus, String),
-    TooLong(String),
+    Exit(ExitStatus),
+    TooLong,
     Stopped(Stopped),
+    Short(Shortage),
 }
 
 /// Shows the first lines and keeps the last.

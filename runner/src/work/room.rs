@@ -1,0 +1,108 @@
+//! Files that are too large to be handed over: they would fill the next volume, and the Pod would
+//! be evicted with all of the work.
+//!
+//! Not here: what is said about them ([`crate::run`]).
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::git::GitError;
+use crate::guard::mebibytes;
+use crate::work::shadow::Shadow;
+
+/// How much of what is uncommitted may be handed over, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// In one file.
+    pub file: u64,
+    /// In all files.
+    pub total: u64,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { file: u64::MAX, total: u64::MAX }
+    }
+}
+
+impl Room {
+    /// What fits into volumes of this size: git's copy of a file, and then two bundles with it
+    /// while a third is written. 0 is no limit.
+    pub const fn within(volume: u64) -> Self {
+        let total = if volume == 0 { u64::MAX } else { volume / 4 };
+        Self { file: u64::MAX, total }
+    }
+}
+
+impl Shadow {
+    /// The files that are left out now, largest first; remembered as such.
+    pub(super) fn leave_out(&self) -> Result<Vec<Vec<u8>>, GitError> {
+        if self.room == Room::default() {
+            return Ok(Vec::new());
+        }
+        let list = self.command("ls-files").args(["-o", "-m", "-z", "--exclude-standard"]);
+        let listed = list.run()?;
+        let paths = listed.split(|&byte| byte == 0).filter(|path| !path.is_empty());
+        let size = |path: &[u8]| {
+            let meta = self.worktree.join(OsStr::from_bytes(path)).symlink_metadata().ok()?;
+            meta.is_file().then(|| (meta.len(), path.to_vec()))
+        };
+        let files = too_much(paths.filter_map(size).collect(), self.room);
+        let name = |(size, path): &(u64, Vec<u8>)| {
+            format!("{} ({})", String::from_utf8_lossy(path), mebibytes(*size))
+        };
+        self.left_out.replace(files.iter().map(name).collect());
+        Ok(files.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// What the last look at the work tree left out, each with its size.
+    pub fn left_out(&self) -> Vec<String> {
+        self.left_out.borrow().clone()
+    }
+}
+
+/// The largest files, as many as it takes for the others to fit.
+fn too_much(mut files: Vec<(u64, Vec<u8>)>, room: Room) -> Vec<(u64, Vec<u8>)> {
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    let mut sum: u64 = files.iter().map(|(size, _)| size).sum();
+    let fits = |(size, _): &(u64, Vec<u8>)| {
+        let fits = *size <= room.file && sum <= room.total;
+        sum -= size;
+        fits
+    };
+    let count = files.iter().position(fits).unwrap_or(files.len());
+    files.truncate(count);
+    files
+}
+
+/// Arguments of `git add` that take everything but these paths, for its standard input.
+pub(super) fn pathspecs(left_out: &[Vec<u8>]) -> Vec<u8> {
+    let exclude = |path: &Vec<u8>| [&b":(exclude,literal)"[..], path, b"\0"].concat();
+    b".\0".iter().copied().chain(left_out.iter().flat_map(exclude)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Room, pathspecs, too_much};
+
+    #[test]
+    fn the_largest_files_are_left_out_until_the_rest_fits() {
+        let files = || vec![(5, b"a".to_vec()), (90, b"b".to_vec()), (40, b"c".to_vec())];
+        for (file, total, expected) in [
+            (u64::MAX, 135, &[][..]),
+            (u64::MAX, 134, &[b"b"][..]),
+            (u64::MAX, 44, &[b"b", b"c"][..]),
+            (39, 1000, &[b"b", b"c"][..]),
+            (4, 1000, &[b"b", b"c", b"a"][..]),
+        ] {
+            let left: Vec<_> =
+                too_much(files(), Room { file, total }).into_iter().map(|(_, path)| path).collect();
+            assert_eq!(left, expected, "{file} {total}");
+        }
+    }
+
+    #[test]
+    fn paths_are_taken_literally() {
+        assert_eq!(pathspecs(&[b"a*\n".to_vec()]), b".\0:(exclude,literal)a*\n\0");
+    }
+}
