@@ -6,7 +6,16 @@ use std::process::Stdio;
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-use super::remote::{Outcome, Remote};
+/// How a git command ended, for tests in which it may fail.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Whether it exited with 0.
+    pub success: bool,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error output.
+    pub stderr: String,
+}
 
 /// A git command with an environment built from nothing.
 pub struct Git(Command);
@@ -30,14 +39,14 @@ impl Git {
         self
     }
 
-    /// Lets git log in with the remote's account, at the remote's own address only.
+    /// Lets git log in with an account, at `origin` (scheme, host and port) only.
     #[must_use]
-    pub fn account(mut self, remote: &Remote) -> Self {
+    pub fn account(mut self, origin: &str, user: &str, password: &str) -> Self {
         let helper = "!f() { echo \"username=$TEST_USER\"; echo \"password=$TEST_PASSWORD\"; }; f";
         self.0.env("GIT_CONFIG_COUNT", "1");
-        self.0.env("GIT_CONFIG_KEY_0", format!("credential.{}.helper", remote.origin()));
+        self.0.env("GIT_CONFIG_KEY_0", format!("credential.{}.helper", origin));
         self.0.env("GIT_CONFIG_VALUE_0", helper);
-        self.0.env("TEST_USER", &remote.user).env("TEST_PASSWORD", &remote.password);
+        self.0.env("TEST_USER", user).env("TEST_PASSWORD", password);
         self
     }
 

@@ -7,6 +7,6 @@ mod command;
 mod remote;
 mod work;
 
-pub use command::Git;
-pub use remote::{Outcome, Remote};
+pub use command::{Git, Outcome};
+pub use remote::Remote;
 pub use work::{Commit, Work};

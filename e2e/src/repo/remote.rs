@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::command::Git;
+use super::command::{Git, Outcome};
 
 /// Address and account.
 #[derive(Clone, Debug)]
@@ -13,17 +13,6 @@ pub struct Remote {
     pub user: String,
     /// Password or token.
     pub password: String,
-}
-
-/// How a git command ended, for tests in which it may fail.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Whether it exited with 0.
-    pub success: bool,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error output.
-    pub stderr: String,
 }
 
 impl Remote {
@@ -60,8 +49,13 @@ impl Remote {
         &self.url[..path]
     }
 
+    /// The command with this remote's account.
+    pub(super) fn login(&self, git: Git) -> Git {
+        git.account(self.origin(), &self.user, &self.password)
+    }
+
     fn git(&self, args: &[&str]) -> Git {
-        Git::at(&std::env::temp_dir()).args(args).account(self)
+        self.login(Git::at(&std::env::temp_dir()).args(args))
     }
 }
 

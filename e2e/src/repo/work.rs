@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Context;
 use tempfile::TempDir;
 
-use super::command::Git;
-use super::remote::{Outcome, Remote};
+use super::command::{Git, Outcome};
+use super::remote::Remote;
 
 /// A working copy; removed when dropped.
 pub struct Work {
@@ -42,7 +42,7 @@ impl Work {
     pub async fn clone(remote: &Remote) -> anyhow::Result<Self> {
         let work = Self { directory: tempfile::tempdir()? };
         let clone = ["clone", "--quiet", "--", &remote.url, "."];
-        work.command(&clone).account(remote).run().await?;
+        remote.login(work.command(&clone)).run().await?;
         work.fetch(remote, &["+refs/claudetask/*:refs/claudetask/*"]).await?;
         Ok(work)
     }
@@ -93,7 +93,7 @@ impl Work {
     /// Pushes refspecs; the remote's words as the error.
     pub async fn push(&self, remote: &Remote, refspecs: &[&str]) -> anyhow::Result<()> {
         let args = [&["push", "--quiet", "--", &remote.url], refspecs].concat();
-        self.command(&args).account(remote).run().await.map(drop)
+        remote.login(self.command(&args)).run().await.map(drop)
     }
 
     /// Pushes with further options and gives the end of it, good or bad.
@@ -104,13 +104,13 @@ impl Work {
         refspecs: &[&str],
     ) -> anyhow::Result<Outcome> {
         let args = [&["push"], options, &["--", &remote.url], refspecs].concat();
-        self.command(&args).account(remote).outcome().await
+        remote.login(self.command(&args)).outcome().await
     }
 
     /// Fetches refspecs.
     pub async fn fetch(&self, remote: &Remote, refspecs: &[&str]) -> anyhow::Result<()> {
         let args = [&["fetch", "--quiet", "--", &remote.url], refspecs].concat();
-        self.command(&args).account(remote).run().await.map(drop)
+        remote.login(self.command(&args)).run().await.map(drop)
     }
 
     /// The commit that a revision names.
