@@ -54,6 +54,11 @@ impl Layout {
         self.cache.join("claude").join(version).join("claude")
     }
 
+    /// OpenSSH's server as its package has it.
+    pub fn openssh(&self) -> PathBuf {
+        self.cache.join("openssh")
+    }
+
     /// Build contexts, archives and the record of what each image was built from.
     pub fn images(&self) -> PathBuf {
         self.cache.join("images")
