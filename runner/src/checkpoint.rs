@@ -1,10 +1,14 @@
 //! The checkpoint: this task's ref on the remote that holds work not yet on the branch.
 //!
-//! What is stored is a commit of the git side whose parent is the work; its message says how far
-//! the work is, with start commit and task. Beside it the two notes in `repo` by which git
-//! containers tell `save` what is safe already. Not here: when something is stored.
+//! What is stored is a commit of the git side whose first parent is the work; its message says how
+//! far the work is, with start commit and task; [`taken`] reads it back. Beside it the two notes in
+//! `repo` by which git containers tell `save` what is safe already. Not here: when something is
+//! stored.
 
-use crd::TaskDocument;
+pub mod taken;
+
+use crd::{TaskDocument, names};
+use serde::{Deserialize, Serialize};
 
 use crate::dirs::Dirs;
 use crate::git::commit::Commit;
@@ -13,6 +17,14 @@ use crate::git::{Git, GitError, Remote, RemoteError};
 use crate::land::Stamp;
 use crate::store::{self, StoreError};
 
+pub use taken::{NoCheckpoint, Taken};
+
+/// Trailer with [`State`].
+const STATE_TRAILER: &str = "ClaudeTask-State";
+/// Trailer with the commit that the work started from.
+const START_TRAILER: &str = "ClaudeTask-Start";
+/// Trailer with the task's UID. Not `ClaudeTask:`, which means "pushed".
+const UID_TRAILER: &str = "ClaudeTask-UID";
 /// Digest of the bundle that `rebase` pushed; `save` pushes none after that.
 const SAVED: &str = "saved";
 /// The task needs no checkpoint any more; `save` pushes nothing.
@@ -21,7 +33,8 @@ const LANDED: &str = "landed";
 const TRIES: u32 = 3;
 
 /// How far the work is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// Saved while Claude worked, or Claude did not succeed.
     Partial,
@@ -39,6 +52,12 @@ impl State {
             Self::Complete => "complete",
             Self::Built => "built",
         }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Partial, Self::Complete, Self::Built]
+            .into_iter()
+            .find(|state| state.as_str() == word)
     }
 }
 
@@ -63,22 +82,32 @@ pub fn commit(
     stamp: &Stamp,
     work: &Work<'_>,
 ) -> Result<String, GitError> {
-    // No `ClaudeTask:` trailer: that one means "pushed".
+    let (state, start) = (work.state.as_str(), work.start);
     let message = format!(
-        "Checkpoint of ClaudeTask {}: {state} work\n\nClaudeTask-State: {state}\nClaudeTask-Start: {}\nClaudeTask-UID: {}\n",
-        stamp.task,
-        work.start,
-        document.uid,
-        state = work.state.as_str()
+        "Checkpoint of ClaudeTask {}: {state} work\n\n{STATE_TRAILER}: {state}\n{START_TRAILER}: {start}\n{UID_TRAILER}: {}\n",
+        stamp.task, document.uid
     );
+    let mut parents = vec![work.commit.to_owned()];
+    if !git.is_ancestor(start, work.commit)? {
+        // Whoever fetches the checkpoint gets the start commit too.
+        parents.push(start.to_owned());
+    }
     git.write_commit(&Commit {
         tree: git.tree(work.commit)?,
-        parents: vec![work.commit.to_owned()],
+        parents,
         author: stamp.identity().into_bytes(),
         committer: stamp.identity().into_bytes(),
         encoding: None,
         message: message.into_bytes(),
     })
+}
+
+/// Whether a full ref is where tasks keep checkpoints: under the operator's prefix, or under the
+/// default one.
+pub fn is_name_of_one(document: &TaskDocument, name: &str) -> bool {
+    let prefix = document.checkpoint_ref.strip_suffix(&document.uid);
+    let below = |prefix: &str| !prefix.is_empty() && name.starts_with(prefix);
+    prefix.is_some_and(below) || below(names::CHECKPOINT_PREFIX)
 }
 
 /// Stores the work, whatever the ref held before: it is this task's own, and what it holds is an

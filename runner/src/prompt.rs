@@ -3,6 +3,9 @@
 //! A prompt always begins with a fixed line of ours: one that began with a slash would be run as a
 //! command of the CLI and never reach the model. Not here: how it is handed over.
 
+use crd::TaskDocument;
+
+use crate::checkpoint::{State, Taken};
 use crate::plan::{Conflict, ConflictFile};
 use crate::progress::cut;
 
@@ -35,9 +38,37 @@ pub fn system(verify: &[String]) -> String {
     text
 }
 
-/// The task itself.
-pub fn task(prompt: &str) -> String {
-    format!("{FIRST_LINE}\n\n{prompt}\n")
+/// The task itself, and what there is to know of `earlier` work.
+pub fn task(prompt: &str, earlier: Option<&str>) -> String {
+    let note = earlier.map(|text| format!("\n{text}")).unwrap_or_default();
+    format!("{FIRST_LINE}\n\n{prompt}\n{note}")
+}
+
+/// What Claude is told when its work tree holds earlier work.
+pub fn earlier(taken: &Taken, document: &TaskDocument) -> String {
+    let whose =
+        if taken.is_own(document) { "an earlier attempt at this task" } else { "an earlier task" };
+    let state = match taken.state {
+        State::Partial => "It was cut off, so it is unfinished and may be broken",
+        State::Complete | State::Built => "It was finished, but never reached the branch",
+    };
+    let Taken { start, work, .. } = taken;
+    format!(
+        "You do not begin from nothing: the working directory already holds the work of {whose}. \
+         {state}. Its commits are those of `git log {start}..{work}`; look at them first, go on from \
+         there, and do not do again what is done. They are part of the change that will be pushed, \
+         together with what you add, so correct or undo what is wrong in them.\n"
+    )
+}
+
+/// After a turn that left something in the middle.
+pub fn finish(unfinished: &[String]) -> String {
+    let list = lines("- there is ", unfinished);
+    format!(
+        "You ended your turn, but in the repository\n{list}\nFinish it, or abort it if the change does \
+         not need it, so that HEAD and the files are the change that you want. Commits that HEAD does \
+         not lead to would be lost.\n"
+    )
 }
 
 /// After `command` failed: its output goes back to the session that made the change.
@@ -167,13 +198,17 @@ pub fn commit_message(task: &str, prompt: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Merge, again, commit_message, fenced, repair, resolve, system, task, with_task};
+    use super::{
+        Merge, again, commit_message, earlier, fenced, finish, repair, resolve, system, task,
+        with_task,
+    };
+    use crate::checkpoint::{State, Taken};
     use crate::plan::{Conflict, ConflictFile};
 
     #[test]
     fn a_prompt_with_a_slash_is_never_the_first_line() {
         for prompt in ["/compact", "\n/clear", "- x", ""] {
-            assert!(task(prompt).starts_with("This is your task:\n\n"), "{prompt}");
+            assert!(task(prompt, None).starts_with("This is your task:\n\n"), "{prompt}");
         }
     }
 
@@ -188,6 +223,28 @@ mod tests {
         let text = repair("make", "exited with code 2", "a\n```\nb");
         assert!(text.contains("````\na\n```\nb\n````"));
         assert_eq!(fenced("x\n\n"), "```\nx\n```");
+    }
+
+    #[test]
+    fn earlier_work_is_told_with_its_commits_and_its_state() {
+        let document = crate::attempt::sample();
+        let (work, start) = ("2".repeat(40), "1".repeat(40));
+        for (state, uid, parts) in [
+            (State::Partial, document.uid.as_str(), ["an earlier attempt at this task", "cut off"]),
+            (State::Complete, "other", ["an earlier task", "never reached the branch"]),
+        ] {
+            let taken = Taken { work: work.clone(), start: start.clone(), state, uid: uid.into() };
+            let text = task("Go on", Some(&earlier(&taken, &document)));
+            assert!(text.starts_with("This is your task:\n\nGo on\n\nYou do not begin"), "{text}");
+            assert!(text.contains(&format!("git log {start}..{work}")), "{text}");
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_unfinished_is_listed() {
+        let text = finish(&["a rebase in progress".to_owned()]);
+        assert!(text.contains("\n- there is a rebase in progress\n"), "{text}");
     }
 
     fn conflict() -> Conflict {

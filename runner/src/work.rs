@@ -1,8 +1,8 @@
 //! The agent's work as commits and bundles: saved while it goes on, when it is interrupted, and
 //! at its end.
 //!
-//! A bundle has one ref and leaves out what the start commit has. Not here: what the git side
-//! does with it, and no credential.
+//! A bundle has one ref and leaves out what the start commit has. [`choice`] says which of the
+//! agent's commits count. Not here: what the git side does with it, and no credential.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,19 +14,29 @@ use crate::handoff::{self, BUNDLE_REF, BundleNote, Extent};
 use crate::progress::Progress;
 
 pub mod change;
+pub mod choice;
+pub mod leftovers;
+pub mod nested;
+pub mod open;
+pub mod refs;
+pub mod room;
 pub mod shadow;
+pub mod stage;
 
-pub use shadow::{Basis, Shadow, WorkError};
+pub use choice::Origin;
+pub use refs::Branch;
+pub use shadow::{Shadow, WorkError};
+pub use stage::Basis;
 
 /// The work of one Run.
 pub struct Work {
     /// Reads the agent's work tree.
     pub shadow: Shadow,
-    start: String,
+    origin: Origin,
     message: String,
     handoff: PathBuf,
     number: u32,
-    saved: Option<(Option<String>, String)>,
+    saved: Option<Snapshot>,
 }
 
 /// The work as it is now.
@@ -36,20 +46,66 @@ pub struct Snapshot {
     pub head: Option<String>,
     /// The tree of everything that is not ignored.
     pub tree: String,
+    /// The tree that lies in the work tree; another one when the work lies elsewhere.
+    pub lying: String,
+    /// The branch or the stash that this is, when HEAD held nothing new.
+    pub elsewhere: Option<String>,
+    /// Branches with work that is not part of it.
+    pub left: Vec<Branch>,
+    /// What the agent left in the middle, each as the end of a sentence with "there is".
+    pub unfinished: Vec<String>,
+    /// What was not taken as it lies there, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// What becomes of branches that are not part of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// They are named only: the work is to be landed.
+    Left,
+    /// Their commits go along, as further parents of the work: it is to be kept.
+    Kept,
+}
+
+impl Snapshot {
+    /// What a reader of the verdict should know of it, in sentences.
+    pub fn remarks(&self, rest: Rest) -> Vec<String> {
+        let mut remarks = self.notes.clone();
+        if self.head.is_none() {
+            let lost = "The repository's .git directory was damaged or removed: the files are one commit, what else was committed is lost.";
+            remarks.push(lost.to_owned());
+        }
+        remarks.extend(
+            self.elsewhere
+                .as_ref()
+                .map(|name| format!("HEAD held nothing new: the change is what {name} holds.")),
+        );
+        if !self.left.is_empty() {
+            let names: Vec<_> = self.left.iter().map(|branch| branch.name.as_str()).collect();
+            let names = names.join(", ");
+            remarks.push(match rest {
+                Rest::Left => format!("Not part of the change: the work on {names}."),
+                Rest::Kept => format!("Kept beside it: the work on {names}."),
+            });
+        }
+        remarks
+    }
 }
 
 impl Work {
-    /// The work that begins at commit `start`. `message` is for a commit of what is uncommitted.
+    /// The work that begins at `origin`. `message` is for a commit of what is uncommitted.
     pub fn new(
         dirs: &Dirs,
-        start: &str,
+        origin: Origin,
         author: &Author,
         message: String,
         progress: &Progress,
     ) -> Self {
+        let mut shadow = Shadow::new(dirs, author, progress);
+        shadow.ground = Some(origin.first.clone());
         Self {
-            shadow: Shadow::new(dirs, author, progress),
-            start: start.to_owned(),
+            shadow,
+            origin,
             message,
             handoff: dirs.handoff.clone(),
             number: 0,
@@ -62,10 +118,36 @@ impl Work {
     /// # Errors
     /// [`WorkError`].
     pub fn snapshot(&self) -> Result<Snapshot, WorkError> {
-        self.shadow.prepare()?;
-        let head = self.shadow.head();
-        let tree = self.shadow.tree(Basis::Agent, head.as_deref().unwrap_or(&self.start))?;
-        Ok(Snapshot { head, tree })
+        let shadow = &self.shadow;
+        shadow.prepare()?;
+        let head = shadow.head();
+        let below = head.as_deref().unwrap_or(&self.origin.first);
+        let staged = shadow.staged(Basis::Agent, below)?;
+        let changed = shadow.tree_of(below)? != staged.tree;
+        let unfinished = shadow.unfinished(&staged.tree, changed)?;
+        let choice = shadow.choose(&self.origin, &staged.tree)?;
+        Ok(Snapshot {
+            head: choice.head,
+            tree: choice.tree,
+            lying: staged.tree,
+            elsewhere: choice.elsewhere,
+            left: choice.left,
+            unfinished,
+            notes: staged.notes,
+        })
+    }
+
+    /// Puts work that lies elsewhere into the work tree, so that it can be checked there.
+    ///
+    /// # Errors
+    /// [`WorkError`].
+    pub fn lay_out(&self, work: &mut Snapshot) -> Result<(), WorkError> {
+        let (Some(_), Some(head)) = (&work.elsewhere, &work.head) else { return Ok(()) };
+        self.shadow.staged(Basis::Agent, head)?;
+        self.shadow.restore(&work.tree)?;
+        self.shadow.show_as_checked_out(head)?;
+        work.lying.clone_from(&work.tree);
+        Ok(())
     }
 
     /// Hands the work over when it differs from what was handed over last; the commit.
@@ -74,12 +156,11 @@ impl Work {
     /// [`WorkError`].
     pub fn save_partial(&mut self) -> Result<Option<String>, WorkError> {
         let snapshot = self.snapshot()?;
-        let state = Some((snapshot.head.clone(), snapshot.tree.clone()));
-        if state == self.saved {
+        if self.saved.as_ref() == Some(&snapshot) {
             return Ok(None);
         }
-        let commit = self.hand_over(&snapshot, Extent::Partial)?;
-        self.saved = state;
+        let commit = self.hand_over(&snapshot, Extent::Partial, Rest::Kept)?;
+        self.saved = Some(snapshot);
         Ok(commit)
     }
 
@@ -88,8 +169,12 @@ impl Work {
     ///
     /// # Errors
     /// [`WorkError`].
-    pub fn save_final(&mut self, snapshot: &Snapshot) -> Result<Option<String>, WorkError> {
-        let commit = self.hand_over(snapshot, Extent::Final)?;
+    pub fn save_final(
+        &mut self,
+        snapshot: &Snapshot,
+        rest: Rest,
+    ) -> Result<Option<String>, WorkError> {
+        let commit = self.hand_over(snapshot, Extent::Final, rest)?;
         if commit.is_none() {
             // What was saved on the way has been undone since.
             (1..=self.number).for_each(|number| self.forget(number));
@@ -97,35 +182,59 @@ impl Work {
         Ok(commit)
     }
 
-    fn hand_over(&mut self, work: &Snapshot, extent: Extent) -> Result<Option<String>, WorkError> {
-        let tried = self.commit(work).and_then(|commit| self.bundle(commit, extent));
+    fn hand_over(
+        &mut self,
+        work: &Snapshot,
+        extent: Extent,
+        rest: Rest,
+    ) -> Result<Option<String>, WorkError> {
+        let whole = self.commit(work).and_then(|commit| self.with_rest(commit, work, rest));
+        let tried = whole.and_then(|commit| self.bundle(commit, extent));
         if tried.is_ok() || work.head.is_none() {
             return tried;
         }
         // Objects of the agent's own commits are gone: the files are there still.
-        let files = Snapshot { head: None, tree: work.tree.clone() };
+        let files = Snapshot { head: None, ..work.clone() };
         let commit = self.commit(&files)?;
         self.bundle(commit, extent)
     }
 
     /// One commit for what is uncommitted; nothing when nothing differs from the start.
     fn commit(&self, work: &Snapshot) -> Result<Option<String>, WorkError> {
-        let tree = &work.tree;
+        let (tree, start) = (&work.tree, self.origin.start.as_str());
         if let Some(head) = &work.head {
             let commit = if self.shadow.tree_of(head)? == *tree {
                 head.clone()
             } else {
-                self.shadow.commit(tree, head, &self.message)?
+                self.shadow.commit(tree, &[head], &self.message)?
             };
-            if self.shadow.is_ahead(&commit, &self.start)? {
+            if self.shadow.is_ahead(&commit, &[start])? {
                 return Ok(Some(commit));
             }
         }
         // The agent's commit lies behind the start, or is lost: one commit on the start.
-        if self.shadow.tree_of(&self.start)? == *tree {
+        if self.shadow.tree_of(start)? == *tree {
             return Ok(None);
         }
-        self.shadow.commit(tree, &self.start, &self.message).map(Some)
+        self.shadow.commit(tree, &[start], &self.message).map(Some)
+    }
+
+    /// The same files, with the commits of the other branches as further parents.
+    fn with_rest(
+        &self,
+        commit: Option<String>,
+        work: &Snapshot,
+        rest: Rest,
+    ) -> Result<Option<String>, WorkError> {
+        if rest == Rest::Left || work.left.is_empty() {
+            return Ok(commit);
+        }
+        let first = commit.unwrap_or_else(|| self.origin.start.clone());
+        let names: Vec<_> = work.left.iter().map(|branch| branch.name.as_str()).collect();
+        let others = work.left.iter().map(|branch| branch.commit.as_str());
+        let parents: Vec<&str> = std::iter::once(first.as_str()).chain(others).collect();
+        let message = format!("Keep what else there is, on {}\n", names.join(", "));
+        self.shadow.commit(&self.shadow.tree_of(&first)?, &parents, &message).map(Some)
     }
 
     fn bundle(
@@ -137,7 +246,7 @@ impl Work {
         self.number += 1;
         let number = self.number;
         let part = self.handoff.join(format!(".{number}.bundle.part"));
-        self.shadow.bundle(&part, BUNDLE_REF, &commit, &self.start)?;
+        self.shadow.bundle(&part, BUNDLE_REF, &commit, &self.origin.start)?;
         fs::rename(&part, self.handoff.join(format!("{number}.bundle")))
             .map_err(|error| WorkError::Io("the bundle", error))?;
         let note = BundleNote { extent, commit: commit.clone() };

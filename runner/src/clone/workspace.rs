@@ -10,7 +10,7 @@ use crate::clone::branches::short;
 use crate::git::Git;
 use crate::plan::Start;
 
-/// Makes the working copy at the start commit, on a branch called like the one to be pushed. The
+/// Makes the working copy at the start commit, or at the end of the earlier work, on a branch called like the one to be pushed. The
 /// onto branch is there as `origin/<onto>`, for Claude to look at.
 ///
 /// # Errors
@@ -23,9 +23,10 @@ pub fn make(attempt: &Attempt, start: &Start) -> Result<(), Error> {
     git.borrow_from(&attempt.dirs.bare())?;
     configure(&git, &attempt.document.push.author)?;
     let onto = format!("refs/remotes/origin/{}", short(&start.onto_ref));
-    for (name, commit) in
-        [(&onto, &start.onto_commit), (&format!("refs/heads/{branch}"), &start.start_commit)]
-    {
+    for (name, commit) in [
+        (onto.as_str(), start.onto_commit.as_str()),
+        (&format!("refs/heads/{branch}"), start.first_commit()),
+    ] {
         git.command("update-ref").args([name, commit]).run()?;
     }
     git.command("reset").args(["--hard", "--quiet"]).run()?;

@@ -2,6 +2,11 @@
 //!
 //! Not here: asking git ([`super::shadow`]).
 
+use std::collections::BTreeSet;
+
+/// Mode of a commit of another repository in a tree.
+const GITLINK: &[u8] = b"160000";
+
 /// One difference between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -25,9 +30,32 @@ pub fn parse_raw(bytes: &[u8]) -> Vec<Change> {
     changes
 }
 
+/// Paths that become the commit of another repository (mode 160000) and were none before, as
+/// `diff-index --raw -z` prints them.
+pub fn gitlinks(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
+    let mut parts = bytes.split(|&byte| byte == 0);
+    let mut found = BTreeSet::new();
+    while let (Some(meta), Some(path)) = (parts.next(), parts.next()) {
+        let mut modes = meta.split(|&byte| byte == b' ');
+        if modes.next() != Some(b":160000") && modes.next() == Some(GITLINK) {
+            found.insert(path.to_vec());
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Change, parse_raw};
+    use super::{Change, gitlinks, parse_raw};
+
+    #[test]
+    fn new_commits_of_other_repositories_are_found_and_moved_submodules_are_not() {
+        let raw =
+            b":000000 160000 0 1 A\0new\0:160000 160000 1 2 M\0lib\0:100644 160000 1 2 T\0a\xff\0\
+            :160000 000000 1 0 D\0gone\0:000000 100644 0 1 A\0file\0";
+        assert_eq!(gitlinks(raw), [b"new".to_vec(), b"a\xff".to_vec()].into());
+        assert!(gitlinks(b"").is_empty());
+    }
 
     #[test]
     fn raw_differences_are_read_with_any_path() {

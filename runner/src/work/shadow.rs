@@ -3,8 +3,10 @@
 //!
 //! It has its own configuration, index and objects and borrows the agent's objects, so nothing that
 //! the agent left (configuration, hook, filter) runs here, and a partial save does not disturb a
-//! git command of the agent's own. Not here: bundles ([`super`]).
+//! git command of the agent's own. Not here: how the work tree gets into its index
+//! ([`super::stage`]), what the agent's refs say ([`super::refs`]), bundles ([`super`]).
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,22 +18,24 @@ use crate::dirs::Dirs;
 use crate::git::{Git, GitCommand, GitError};
 use crate::progress::Progress;
 use crate::work::change::{Change, parse_raw};
-
-/// Largest index of the agent that is copied.
-const INDEX_LIMIT: u64 = 1 << 30;
-
-/// Mode of a submodule in a tree.
-const GITLINK: &str = "160000";
+use crate::work::leftovers::Leftovers;
+use crate::work::room::Room;
 
 /// The private repository.
 pub struct Shadow {
     git: Git,
-    agent: Git,
-    path: PathBuf,
-    worktree: PathBuf,
-    lenders: [PathBuf; 2],
+    pub(super) agent: Git,
+    pub(super) path: PathBuf,
+    pub(super) worktree: PathBuf,
+    pub(super) trusted: PathBuf,
+    /// Commit that the work tree began with: what is a submodule there is none of the agent's.
+    pub(super) ground: Option<String>,
     author: Author,
-    progress: Progress,
+    pub(super) progress: Progress,
+    pub(super) leftovers: Leftovers,
+    /// How much may be handed over.
+    pub room: Room,
+    pub(super) left_out: RefCell<Vec<String>>,
 }
 
 /// The agent's work tree cannot be read or written.
@@ -48,15 +52,6 @@ pub enum WorkError {
     Store(#[from] crate::store::StoreError),
 }
 
-/// What the index starts from before the work tree's state is put into it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
-    /// The agent's own index: files that it added or removed against .gitignore count.
-    Agent,
-    /// The index as the last command here left it.
-    Own,
-}
-
 impl Shadow {
     /// The private repository of this container; made when it is first needed.
     pub fn new(dirs: &Dirs, author: &Author, progress: &Progress) -> Self {
@@ -67,47 +62,16 @@ impl Shadow {
         Self {
             git: Git::bare(dirs, &path, &stop),
             agent: Git::worktree(dirs, &worktree, &stop),
-            lenders: [worktree.join(".git/objects"), dirs.bare().join("objects")],
+            trusted: dirs.bare(),
+            ground: None,
             path,
             worktree,
             author: author.clone(),
             progress: progress.clone(),
+            leftovers: Leftovers::default(),
+            room: Room::default(),
+            left_out: RefCell::default(),
         }
-    }
-
-    /// The agent's newest commit, or nothing when its repository cannot be read.
-    pub fn head(&self) -> Option<String> {
-        let found = self.agent.command("rev-parse").args(["--verify", "--quiet", "HEAD^{commit}"]);
-        let head = found.line().ok()?;
-        self.command("cat-file").args(["-e", &format!("{head}^{{tree}}")]).run().ok()?;
-        Some(head)
-    }
-
-    /// The tree of everything in the work tree but what .gitignore names.
-    ///
-    /// # Errors
-    /// [`WorkError`].
-    pub fn tree(&self, basis: Basis, against: &str) -> Result<String, WorkError> {
-        self.prepare()?;
-        let tree = match basis {
-            Basis::Own => self.stage()?,
-            Basis::Agent => self.agent_tree(against)?,
-        };
-        let nested = self.nested(against, &tree)?;
-        if nested.is_empty() {
-            return Ok(tree);
-        }
-        self.progress.warning(format!(
-            "Repositories inside the repository were left out: {}",
-            nested.join(", ")
-        ));
-        let paths: Vec<u8> =
-            nested.iter().flat_map(|path| [path.as_bytes(), b"\0"].concat()).collect();
-        self.command("update-index")
-            .args(["-z", "--force-remove", "--stdin"])
-            .input(paths)
-            .run()?;
-        Ok(self.command("write-tree").line()?)
     }
 
     /// The tree of a commit.
@@ -122,18 +86,19 @@ impl Shadow {
     ///
     /// # Errors
     /// [`WorkError`].
-    pub fn commit(&self, tree: &str, parent: &str, message: &str) -> Result<String, WorkError> {
-        let command = self.command("commit-tree").args(["-p", parent, "-F", "-", tree]);
+    pub fn commit(&self, tree: &str, parents: &[&str], message: &str) -> Result<String, WorkError> {
+        let parents = parents.iter().flat_map(|parent| ["-p", parent]);
+        let command = self.command("commit-tree").args(parents).args(["-F", "-", tree]);
         Ok(command.input(message).line()?)
     }
 
-    /// True when `commit` has history that `start` has not.
+    /// True when `commit` has history that none of `others` has.
     ///
     /// # Errors
     /// [`WorkError`].
-    pub fn is_ahead(&self, commit: &str, start: &str) -> Result<bool, WorkError> {
-        let command =
-            self.command("rev-list").args(["-n", "1", commit, &format!("^{start}"), "--"]);
+    pub fn is_ahead(&self, commit: &str, others: &[&str]) -> Result<bool, WorkError> {
+        let others = others.iter().map(|other| format!("^{other}"));
+        let command = self.command("rev-list").args(["-n", "1", commit]).args(others).arg("--");
         Ok(!command.line()?.is_empty())
     }
 
@@ -154,30 +119,14 @@ impl Shadow {
         Ok(())
     }
 
-    /// Makes the work tree hold exactly `tree`, besides ignored files.
+    /// Makes the work tree hold exactly `tree`, besides ignored files and leftovers of the setup.
     ///
     /// # Errors
     /// [`WorkError`].
     pub fn restore(&self, tree: &str) -> Result<(), WorkError> {
+        let tree = &self.with_leftovers(tree)?;
         self.command("read-tree").args(["--reset", "-u", tree]).run()?;
         self.command("clean").args(["-f", "-d", "-q"]).run()?;
-        Ok(())
-    }
-
-    /// Tells the agent's own repository that `commit` is checked out, without touching a file.
-    ///
-    /// # Errors
-    /// [`WorkError`].
-    pub fn show_as_checked_out(&self, commit: &str) -> Result<(), WorkError> {
-        let message = "Put there for the resolution of conflicts";
-        self.agent
-            .command("update-ref")
-            .args(["-m", message, "--no-deref", "HEAD", commit])
-            .run()?;
-        // By our own configuration: under the agent's, comparing a file can run a filter.
-        let index = self.worktree.join(".git/index");
-        let command = self.command("read-tree").env("GIT_INDEX_FILE", index);
-        command.args(["--reset", commit]).run()?;
         Ok(())
     }
 
@@ -208,13 +157,15 @@ impl Shadow {
         Ok(String::from_utf8_lossy(&command.args(paths).run()?).into_owned())
     }
 
-    fn command(&self, name: &str) -> GitCommand {
+    pub(super) fn command(&self, name: &str) -> GitCommand {
         let Author { name: author, email } = &self.author;
         self.git
             .command(name)
             .setting("advice.addEmbeddedRepo", "false")
             // Line ends are stored as the repository's attributes say; no filter is configured.
             .setting("attr.tree", "")
+            // The agent's list of what it has seen says nothing about what is there.
+            .setting("core.untrackedCache", "false")
             .env("GIT_WORK_TREE", &self.worktree)
             .env("GIT_INDEX_FILE", self.index())
             .env("GIT_AUTHOR_NAME", author)
@@ -223,7 +174,7 @@ impl Shadow {
             .env("GIT_COMMITTER_EMAIL", email)
     }
 
-    fn index(&self) -> PathBuf {
+    pub(super) fn index(&self) -> PathBuf {
         self.path.join("index")
     }
 
@@ -236,57 +187,8 @@ impl Shadow {
         self.git.command("init").args(["--bare", "--quiet", "--template="]).run()?;
         let info = self.path.join("objects/info");
         fs::create_dir_all(&info).map_err(failed)?;
-        let lenders = self.lenders.iter().map(|lender| format!("{}\n", lender.display()));
-        fs::write(info.join("alternates"), lenders.collect::<String>()).map_err(failed)
-    }
-
-    fn agent_tree(&self, against: &str) -> Result<String, WorkError> {
-        if self.borrow_index().is_ok()
-            && let Ok(tree) = self.stage()
-        {
-            return Ok(tree);
-        }
-        // The agent's index is gone, or names objects that are: every file is read again.
-        self.command("read-tree").arg(against).run()?;
-        self.stage()
-    }
-
-    /// Copies the agent's index, with the time that tells git which entries to look at again.
-    fn borrow_index(&self) -> io::Result<()> {
-        let from = self.worktree.join(".git/index");
-        let meta = from.symlink_metadata()?;
-        if !meta.is_file() || meta.len() > INDEX_LIMIT {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        fs::copy(&from, self.index())?;
-        fs::File::options().write(true).open(self.index())?.set_modified(meta.modified()?)?;
-        let read = self.command("ls-files").args(["--unmerged", "-z"]).run();
-        read.map(drop).map_err(io::Error::other)
-    }
-
-    /// Puts the work tree's state into the index and writes its tree. A file that cannot be read
-    /// is left as it was.
-    fn stage(&self) -> Result<String, WorkError> {
-        let output = self.command("add").args(["--all", "--ignore-errors"]).output()?;
-        let words = output.stderr.trim();
-        match output.code {
-            Some(0) => {}
-            Some(1) => {
-                self.progress.warning(format!("Not everything could be saved: {words}"));
-            }
-            _ => {
-                let (name, words) = ("add".to_owned(), words.to_owned());
-                return Err(GitError::Failed { name, words }.into());
-            }
-        }
-        Ok(self.command("write-tree").line()?)
-    }
-
-    /// Repositories that were made inside the work tree: git would record their commit alone.
-    fn nested(&self, from: &str, to: &str) -> Result<Vec<String>, WorkError> {
-        let is_nested =
-            |change: &Change| change.now.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
-        let changes = self.changes(from, to)?;
-        Ok(changes.into_iter().filter(is_nested).map(|change| change.path).collect())
+        let lenders = [self.worktree.join(".git"), self.trusted.clone()];
+        let lenders = lenders.map(|lender| format!("{}\n", lender.join("objects").display()));
+        fs::write(info.join("alternates"), lenders.concat()).map_err(failed)
     }
 }
