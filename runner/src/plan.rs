@@ -3,9 +3,10 @@
 //! Written by [`crate::clone`] and [`crate::rebase`], read-only for agent containers. Commits and
 //! trees that are named here are in the trusted repository, which the agent side sees read-only.
 
-use crd::Reason;
+use crd::{Reason, TaskDocument};
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Taken;
 use crate::dirs::Dirs;
 use crate::store::{self, StoreError};
 
@@ -34,10 +35,27 @@ pub struct Start {
     pub onto_ref: String,
     /// The ref that `start_commit` was found by, in full; nothing for a commit named by its id.
     pub base_ref: Option<String>,
-    /// The branch is pushed to the onto branch itself.
-    pub direct: bool,
+    /// What kind of branch is pushed.
+    pub target: Target,
+    /// Earlier work with which the work tree begins; it leads from `start_commit` to its own last
+    /// commit.
+    #[serde(default)]
+    pub taken: Option<Taken>,
     /// Set when the task is already done (AlreadyPushed).
     pub skip: Option<Skip>,
+}
+
+/// The kind of branch that is pushed, and so what it must be until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// A branch that must not exist.
+    New,
+    /// The onto branch itself (direct landing): the commit that the change lies on.
+    Onto,
+    /// The branch that the work starts from, which is rebased as a whole onto another: the start
+    /// commit.
+    Whole,
 }
 
 /// What `rebase` made of the work.
@@ -77,11 +95,12 @@ pub enum Landed {
 pub struct Conflict {
     /// The merged tree, with markers (diff3 style) in the conflicted files.
     pub tree: String,
-    /// Commit of the onto branch.
+    /// Commit on which the change is to lie: that of the onto branch, or in a whole-branch rebase
+    /// the last of people's commits replayed there.
     pub ours: String,
     /// The task's last commit.
     pub theirs: String,
-    /// Commit that the task started from.
+    /// Commit that the merged change started from.
     pub base: String,
     /// The conflicted files, each with what git says about it.
     pub files: Vec<ConflictFile>,
@@ -110,6 +129,16 @@ pub struct ConflictFile {
 }
 
 impl Start {
+    /// Commit that the work tree begins with.
+    pub fn first_commit(&self) -> &str {
+        self.taken.as_ref().map_or(&self.start_commit, |taken| &taken.work)
+    }
+
+    /// Whether an earlier attempt left finished work, so that Claude has nothing to do in Run.
+    pub fn is_finished(&self, document: &TaskDocument) -> bool {
+        self.taken.as_ref().is_some_and(|taken| taken.is_finished(document))
+    }
+
     /// Writes `start.json`.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crd::TaskDocument;
 
 use crate::git::commit::is_id;
 use crate::git::refs::Refs;
+use crate::plan::Target;
 
 const HEADS: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
@@ -58,21 +59,19 @@ impl Branches {
                 document.branch
             )));
         }
-        if start == Start::Ref(target.clone()) && onto != target {
-            return Err(Unfit::Taken(format!(
-                "spec.push.branch is the branch {} that the work starts from, and it would be rebased onto {}: \
-                 rebasing a whole existing branch is not supported; name a new branch, or the onto branch.",
-                document.branch,
-                short(&onto)
-            )));
-        }
         let target_exists = refs.get(&target).is_some();
         Ok(Self { start, onto, target, target_exists })
     }
 
-    /// Whether the change is pushed to the onto branch itself.
-    pub fn direct(&self) -> bool {
-        self.target == self.onto
+    /// What kind of branch is pushed.
+    pub fn kind(&self) -> Target {
+        if self.target == self.onto {
+            Target::Onto
+        } else if self.start == Start::Ref(self.target.clone()) {
+            Target::Whole
+        } else {
+            Target::New
+        }
     }
 }
 
@@ -165,7 +164,7 @@ mod tests {
             let found = Branches::find(&document(reference, onto, "claude/x"), &refs()).unwrap();
             assert_eq!(found.start, expected_start, "{reference:?}");
             assert_eq!(short(&found.onto), expected_onto, "{reference:?}");
-            assert!(!found.target_exists && !found.direct());
+            assert!(!found.target_exists && found.kind() == Target::New);
         }
     }
 
@@ -189,21 +188,28 @@ mod tests {
 
     #[test]
     fn a_branch_that_cannot_be_pushed_is_refused() {
-        for (reference, onto, branch) in
-            [(None, None, "claude"), (None, None, "main/x"), (Some("dev"), Some("main"), "dev")]
-        {
-            let found = Branches::find(&document(reference, onto, branch), &refs());
+        for branch in ["claude", "main/x"] {
+            let found = Branches::find(&document(None, None, branch), &refs());
             assert!(matches!(found, Err(Unfit::Taken(_))), "{branch}: {found:?}");
         }
     }
 
     #[test]
-    fn landing_on_the_onto_branch_is_direct() {
-        for (reference, onto, branch) in
-            [(None, None, "main"), (Some("dev"), None, "dev"), (Some("dev"), Some("main"), "main")]
-        {
+    fn an_existing_target_is_the_onto_branch_or_the_branch_started_from_or_somebody_elses() {
+        for (reference, onto, branch, kind) in [
+            (None, None, "main", Target::Onto),
+            (Some("dev"), None, "dev", Target::Onto),
+            (Some("dev"), Some("main"), "main", Target::Onto),
+            (Some("dev"), Some("main"), "dev", Target::Whole),
+            (Some("refs/heads/dev"), Some("main"), "dev", Target::Whole),
+            (None, Some("dev"), "main", Target::Whole),
+            (Some(ID), Some("main"), "dev", Target::New),
+            (Some("refs/tags/both"), Some("main"), "both", Target::New),
+            (Some("dev"), Some("main"), "both", Target::New),
+        ] {
             let found = Branches::find(&document(reference, onto, branch), &refs()).unwrap();
-            assert!(found.direct() && found.target_exists);
+            assert!(found.target_exists);
+            assert_eq!(found.kind(), kind, "{reference:?} {onto:?} {branch}");
         }
     }
 }

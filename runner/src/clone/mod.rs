@@ -2,21 +2,25 @@
 //!
 //! In this order: the address and the Secret; the refs that the task names ([`branches`]); full
 //! history of start, onto and an existing target; this task's mark in it; the right to push; the
-//! agent's working copy ([`workspace`]). Not here: anything that costs a model request.
+//! rehearsal of a whole-branch rebase ([`rehearsal`]); the agent's working copy ([`workspace`]).
+//! Not here: anything that costs a model request.
 
 pub mod branches;
+pub mod earlier;
+pub mod rehearsal;
 pub mod workspace;
 
 use crd::{Reason, names};
 
+use crate::address::{self, Transport};
 use crate::attempt::Attempt;
-use crate::checkpoint;
+use crate::checkpoint::{self, Taken};
+use crate::credential;
 use crate::git::make::MakeError;
 use crate::git::remote::Move;
 use crate::git::{Git, GitError, RemoteError};
-use crate::plan::{self, Skip};
+use crate::plan::{self, Skip, Target};
 use crate::store::StoreError;
-use crate::{address, credential};
 
 use branches::{Branches, Start, Unfit, short};
 
@@ -39,6 +43,9 @@ pub enum Error {
     /// A ref is missing, or the target cannot be made.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// People's commits cannot be rebased.
+    #[error("{0}")]
+    Unresolved(String),
     /// Listing or fetching failed.
     #[error("the repository cannot be fetched: {0}")]
     Fetch(#[source] RemoteError),
@@ -63,9 +70,12 @@ impl Error {
             Self::Secret(_) => Reason::SecretMismatch,
             Self::Unfit(Unfit::NotFound(_)) => Reason::RefNotFound,
             Self::Unfit(Unfit::Taken(_)) => Reason::BranchExists,
-            Self::Fetch(RemoteError::Unauthorized(_) | RemoteError::Forbidden(_))
-            | Self::Rehearsal(RemoteError::Unauthorized(_)) => Reason::AuthenticationFailed,
+            Self::Unresolved(_) => Reason::ConflictsUnresolved,
             Self::Rehearsal(RemoteError::Forbidden(_)) => Reason::PushForbidden,
+            Self::Fetch(error) | Self::Rehearsal(error) => match error.blames_credential() {
+                Some(reason) => reason,
+                None => Reason::CloneFailed,
+            },
             _ => Reason::CloneFailed,
         }
     }
@@ -88,19 +98,27 @@ impl Error {
 /// [`Error`].
 pub fn clone(attempt: &Attempt) -> Result<plan::Start, Error> {
     check_address(attempt)?;
+    earlier::check(&attempt.document)?;
     let git = attempt.git();
     git.make_bare()?;
     attempt.progress.phase(format!("fetches {}", attempt.remote.url));
     let refs = attempt.remote.refs(&git).map_err(Error::Fetch)?;
     let branches = Branches::find(&attempt.document, &refs)?;
-    let mut start = fetch(attempt, &git, &branches)?;
+    let tip = fetch(attempt, &git, &branches)?;
+    let taken = earlier::take(attempt, &git, &refs, &branches, &tip)?;
+    let mut start = plan(&git, &branches, tip, taken)?;
     start.skip = already_pushed(attempt, &git, &branches, &start)?;
     if start.skip.is_some() {
         // Nothing is left to save: `save` need not wait for work.
         checkpoint::mark_landed(&attempt.dirs)?;
     } else {
         check_target(attempt, &git, &branches, &start)?;
+        rehearsal::rehearse(attempt, &git, &start)?;
         workspace::make(attempt, &start)?;
+        if start.is_finished(&attempt.document) {
+            // Claude has nothing left to do, so `save` need not wait for work either.
+            checkpoint::mark_saved(&attempt.dirs, &start.start_commit)?;
+        }
     }
     start.write(&attempt.dirs)?;
     Ok(start)
@@ -108,10 +126,11 @@ pub fn clone(attempt: &Attempt) -> Result<plan::Start, Error> {
 
 fn check_address(attempt: &Attempt) -> Result<(), Error> {
     let url = &attempt.document.repository.url;
-    if !address::is_usable(url) {
-        return Err(Error::Address(format!("{url} is no https address of a repository")));
-    }
-    if address::is_plain_http(url) && !attempt.document.settings.allow_http {
+    let Some(transport) = address::transport(url) else {
+        let why = "is no https address of a repository, nor one for ssh such as git@HOST:PATH";
+        return Err(Error::Address(format!("{url} {why}")));
+    };
+    if transport == Transport::Http && !attempt.document.settings.allow_http {
         let why = "plain http would show the credential and the code to everybody on the way; use https, or let the operator allow http";
         return Err(Error::Address(format!("{url}: {why}")));
     }
@@ -121,7 +140,8 @@ fn check_address(attempt: &Attempt) -> Result<(), Error> {
     Ok(())
 }
 
-fn fetch(attempt: &Attempt, git: &Git, branches: &Branches) -> Result<plan::Start, Error> {
+/// Fetches the branches; the commit that the start leads to.
+fn fetch(attempt: &Attempt, git: &Git, branches: &Branches) -> Result<String, Error> {
     let mut refspecs = vec![format!("+{}:{ONTO}", branches.onto)];
     if branches.target_exists {
         refspecs.push(format!("+{}:{TARGET}", branches.target));
@@ -130,24 +150,37 @@ fn fetch(attempt: &Attempt, git: &Git, branches: &Branches) -> Result<plan::Star
         refspecs.push(format!("+{name}:{START}"));
     }
     attempt.remote.fetch(git, &refspecs).map_err(Error::Fetch)?;
-    let (revision, base_ref) = match &branches.start {
-        Start::Ref(name) => (START.to_owned(), Some(name.clone())),
-        Start::Commit(id) => (fetch_commit(attempt, git, id)?, None),
+    let (revision, named) = match &branches.start {
+        Start::Ref(name) => (START.to_owned(), short(name)),
+        Start::Commit(id) => (fetch_commit(attempt, git, id)?, id.as_str()),
     };
-    let named = base_ref.as_deref().map_or(revision.as_str(), short);
     let missing = || {
         Unfit::NotFound(format!(
             "spec.repository.ref: {named} leads to no commit of the repository."
         ))
     };
-    let start_commit = git.resolve(&revision, "commit")?.ok_or_else(missing)?;
-    // A tag is replaced by its commit.
+    Ok(git.resolve(&revision, "commit")?.ok_or_else(missing)?)
+}
+
+/// What the later phases start from: `tip`, or where the earlier work started that was taken.
+fn plan(
+    git: &Git,
+    branches: &Branches,
+    tip: String,
+    taken: Option<Taken>,
+) -> Result<plan::Start, Error> {
+    let start_commit = taken.as_ref().map_or(tip, |taken| taken.start.clone());
+    // A tag is replaced by its commit, a checkpoint by the start of its work.
     git.command("update-ref").args([START, &start_commit]).run()?;
     let gone =
         || Unfit::NotFound(format!("spec.rebase.onto: {} leads to no commit.", branches.onto));
     let onto_commit = git.resolve(ONTO, "commit")?.ok_or_else(gone)?;
-    let (onto_ref, direct) = (branches.onto.clone(), branches.direct());
-    Ok(plan::Start { start_commit, onto_commit, onto_ref, base_ref, direct, skip: None })
+    let base_ref = match &branches.start {
+        Start::Ref(name) => Some(name.clone()),
+        Start::Commit(_) => None,
+    };
+    let (onto_ref, target) = (branches.onto.clone(), branches.kind());
+    Ok(plan::Start { start_commit, onto_commit, onto_ref, base_ref, target, taken, skip: None })
 }
 
 /// Fetches a commit by its id, or, from a server that gives none by id, all branches and tags.
@@ -194,16 +227,17 @@ fn check_target(
     start: &plan::Start,
 ) -> Result<(), Error> {
     let branch = &attempt.document.branch;
-    if branches.target_exists && !branches.direct() {
+    if branches.target_exists && start.target == Target::New {
         let why = "exists, and is neither the branch started from nor the onto branch.";
         return Err(Unfit::Taken(format!("The branch {branch} {why}")).into());
     }
-    let rehearsal = Move {
-        to: &branches.target,
-        commit: Some(if branches.direct() { &start.onto_commit } else { &start.start_commit }),
-        lease: branches.direct().then_some(start.onto_commit.as_str()),
-        options: &attempt.document.push.options,
+    let (commit, lease) = match start.target {
+        Target::New => (&start.start_commit, None),
+        Target::Onto => (&start.onto_commit, Some(start.onto_commit.as_str())),
+        Target::Whole => (&start.start_commit, Some(start.start_commit.as_str())),
     };
+    let options = &attempt.document.push.options;
+    let rehearsal = Move { to: &branches.target, commit: Some(commit), lease, options };
     match attempt.remote.rehearse(git, &rehearsal) {
         // The branch moved since it was fetched; the push will see to that.
         Err(RemoteError::Failed(words)) if words.contains("[rejected]") => Ok(()),

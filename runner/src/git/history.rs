@@ -53,6 +53,21 @@ impl Git {
         }
     }
 
+    /// The newest commit that both histories have; nothing when they have none in common. Of
+    /// several, git's first.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub fn merge_base(&self, one: &str, other: &str) -> Result<Option<String>, GitError> {
+        let output = self.command("merge-base").args([one, other]).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        match output.code {
+            Some(0) => Ok(text.lines().next().map(str::to_owned)),
+            Some(1) => Ok(None),
+            _ => Err(GitError::Failed { name: "merge-base".to_owned(), words: output.stderr }),
+        }
+    }
+
     /// The commits of `new` that `old` does not have, oldest first.
     ///
     /// # Errors

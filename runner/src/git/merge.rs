@@ -61,6 +61,31 @@ impl Sides {
 }
 
 impl Merge {
+    /// Every path that git names in connection with a conflict, with the sides that have the file;
+    /// none of them for a path that git has only words about, such as a directory.
+    pub fn named(&self) -> BTreeMap<Vec<u8>, Sides> {
+        let mut files = self.files.clone();
+        for note in self.conflict_notes() {
+            for path in &note.paths {
+                files.entry(path.clone()).or_default();
+            }
+        }
+        files
+    }
+
+    /// What git says about conflicts, rather than about what it did by itself.
+    pub fn conflict_notes(&self) -> impl Iterator<Item = &Note> {
+        let unmerged = |note: &Note| note.paths.iter().any(|path| self.files.contains_key(path));
+        // Git also says this of a file that is gone in the end, when another one conflicts.
+        let empty = move |note: &Note| note.kind.contains("file/directory") && !unmerged(note);
+        self.notes.iter().filter(move |note| note.kind.starts_with("CONFLICT") && !empty(note))
+    }
+
+    /// The same paths for people.
+    pub fn conflicted(&self) -> Vec<String> {
+        self.named().keys().map(|path| shown(path)).collect()
+    }
+
     /// Reads what `merge-tree -z --messages` printed; nothing when it is something else.
     fn parse(output: &[u8], conflicts: bool) -> Option<Self> {
         let mut fields = output.split(|&byte| byte == 0);
@@ -90,6 +115,13 @@ impl Merge {
         }
         Some(merge)
     }
+}
+
+/// A path for people: on one line, whatever is in it.
+pub fn shown(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    let plain = |letter: &char| !letter.is_control();
+    if text.chars().all(|letter| plain(&letter)) { text.into_owned() } else { format!("{text:?}") }
 }
 
 impl Git {

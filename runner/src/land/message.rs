@@ -15,6 +15,13 @@ pub fn unmarked(message: &[u8], key: &str) -> Vec<u8> {
     lines.collect::<Vec<_>>().join(&b'\n').trim_ascii().to_vec()
 }
 
+/// The lines that are a mark as this program writes it.
+pub fn marks(message: &[u8], key: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(message);
+    let mark = |line: &&str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(": "));
+    text.lines().filter(mark).map(str::to_owned).collect()
+}
+
 /// The message with `trailer` as its last line: joined to the trailers that it has, else as a
 /// paragraph of its own.
 pub fn marked(message: &[u8], trailer: &str) -> Vec<u8> {
@@ -61,6 +68,12 @@ mod tests {
             let clean = unmarked(message.as_bytes(), "ClaudeTask");
             assert_eq!(String::from_utf8(clean).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn marks_of_other_tasks_are_found() {
+        let message = b"Add x\n\nClaudeTask: 1\n claudetask: 2\nClaudeTasks: 3\nClaudeTask: 4\n";
+        assert_eq!(marks(message, "ClaudeTask"), ["ClaudeTask: 1", "ClaudeTask: 4"]);
     }
 
     #[test]

@@ -1,20 +1,25 @@
 //! Puts the task's own change onto the newest state of the onto branch, without a working copy.
 //!
-//! In this order: the commits one by one ([`replay`]); the whole change as one merge; a conflict
-//! for Claude, or for nobody ([`conflict`]). Not here: where the change comes from and where it is
-//! pushed.
+//! In this order: the commits one by one ([`replay`]); the whole change as one merge ([`load`]); a
+//! conflict for Claude, or for nobody ([`conflict`]). When a whole branch is rebased, people's
+//! commits go first ([`people`]). Not here: where the change comes from and where it is pushed.
 
 pub mod conflict;
+pub mod load;
 pub mod message;
+pub mod people;
 pub mod replay;
 pub mod stamp;
 
+use crd::spec::Commits;
+
 use crate::git::commit::Commit;
-use crate::git::history::Step;
-use crate::git::merge::Merge;
 use crate::git::{Git, GitError};
 use crate::plan::Conflict;
 
+use load::Load;
+use people::Moved;
+use replay::{Replayed, Whose};
 pub use stamp::Stamp;
 
 /// The task's own change: what leads from `start` to `tip`.
@@ -44,68 +49,117 @@ pub enum Landed {
     },
 }
 
+/// How a change is landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// What becomes of the commits.
+    pub commits: Commits,
+    /// Whether the branch that the work started from is rebased as a whole: the commits that it has
+    /// and the onto branch has not travel too.
+    pub whole: bool,
+}
+
+impl Manner {
+    /// Commits one by one where that is possible, and only the change itself.
+    pub const PLAIN: Self = Self { commits: Commits::Preserve, whole: false };
+}
+
 /// Lands `change` on the commit `onto`.
 ///
 /// # Errors
 /// [`GitError`] when git fails; a conflict is no error.
-pub fn land(git: &Git, change: Change<'_>, onto: &str, stamp: &Stamp) -> Result<Landed, GitError> {
-    let steps = git.steps(change.start, change.tip)?;
-    let straight = steps.iter().all(|step| step.parents.len() == 1)
-        && git.is_ancestor(change.start, change.tip)?;
-    if straight && let Some(tip) = replay::replay(git, &steps, onto, stamp)? {
-        return Ok(if tip == onto { Landed::Nothing } else { Landed::Clean(tip) });
-    }
-    let merge = git.merge(change.start, onto, change.tip)?;
-    if merge.conflicts {
-        return conflict::judge(git, change, onto, &steps, &merge, stamp);
-    }
-    whole(git, onto, &steps, &merge, stamp)
-}
-
-/// The whole change as one commit that lists the originals.
-fn whole(
+pub fn land(
     git: &Git,
+    change: Change<'_>,
     onto: &str,
-    steps: &[Step],
-    merge: &Merge,
+    manner: Manner,
     stamp: &Stamp,
 ) -> Result<Landed, GitError> {
+    match manner {
+        Manner { whole: false, commits } => own(git, change, onto, commits, stamp),
+        Manner { whole: true, commits: Commits::Preserve } => branch(git, change, onto, stamp),
+        Manner { whole: true, commits: Commits::Squash } => squashed(git, change, onto, stamp),
+    }
+}
+
+/// The files that the change is about, as far as their names are UTF-8: with the conflicted ones,
+/// the scope of a resolution.
+///
+/// # Errors
+/// [`GitError`].
+pub fn scope(
+    git: &Git,
+    change: Change<'_>,
+    onto: &str,
+    manner: Manner,
+) -> Result<Vec<String>, GitError> {
+    let base = if manner.whole { git.merge_base(change.start, onto)? } else { None };
+    conflict::paths(git, base.as_deref().unwrap_or(change.start), change.tip)
+}
+
+/// The task's own change.
+fn own(
+    git: &Git,
+    change: Change<'_>,
+    onto: &str,
+    commits: Commits,
+    stamp: &Stamp,
+) -> Result<Landed, GitError> {
+    let own = git.steps(change.start, change.tip)?;
+    let straight = own.iter().all(|step| step.parents.len() == 1)
+        && git.is_ancestor(change.start, change.tip)?;
+    if straight
+        && commits == Commits::Preserve
+        && let Replayed::Done(tip) = replay::replay(git, &own, onto, Whose::Agent, stamp)?
+    {
+        return Ok(if tip == onto { Landed::Nothing } else { Landed::Clean(tip) });
+    }
+    at_once(git, &Load { change, people: Vec::new(), own, stamp }, onto)
+}
+
+/// People's commits, and the task's own change on top of them.
+fn branch(git: &Git, change: Change<'_>, onto: &str, stamp: &Stamp) -> Result<Landed, GitError> {
+    let people = match people::replay(git, change.start, onto, stamp)? {
+        Moved::To(tip) => tip,
+        Moved::Refused { paths, message } => return Ok(Landed::Hopeless { paths, message }),
+    };
+    let landed = own(git, change, &people, Commits::Preserve, stamp)?;
+    let has_moved = people != change.start && people != onto;
+    Ok(if landed == Landed::Nothing && has_moved { Landed::Clean(people) } else { landed })
+}
+
+/// The whole branch and the task's own change as one commit.
+fn squashed(git: &Git, change: Change<'_>, onto: &str, stamp: &Stamp) -> Result<Landed, GitError> {
+    let Some(base) = git.merge_base(change.start, onto)? else {
+        let message = people::UNRELATED.to_owned();
+        return Ok(Landed::Hopeless { paths: Vec::new(), message });
+    };
+    let people = git.steps(onto, change.start)?;
+    if base == onto && people.len() <= 1 && change.start == change.tip {
+        return Ok(Landed::Nothing);
+    }
+    let own = git.steps(change.start, change.tip)?;
+    let change = Change { start: &base, tip: change.tip };
+    at_once(git, &Load { change, people, own, stamp }, onto)
+}
+
+/// Everything by one merge, as one commit.
+fn at_once(git: &Git, load: &Load<'_>, onto: &str) -> Result<Landed, GitError> {
+    let merge = git.merge(load.change.start, onto, load.change.tip)?;
+    if merge.conflicts {
+        return conflict::judge(git, load, onto, &merge);
+    }
     if merge.tree == git.tree(onto)? {
         return Ok(Landed::Nothing);
     }
-    let (message, author) = one_for_all(git, steps, stamp)?;
+    let (message, author) = load.as_one(git)?;
     let commit = Commit {
-        tree: merge.tree.clone(),
+        tree: merge.tree,
         parents: vec![onto.to_owned()],
-        author: author.unwrap_or_else(|| stamp.identity()).into_bytes(),
-        committer: stamp.identity().into_bytes(),
+        author: author.unwrap_or_else(|| load.stamp.identity()).into_bytes(),
+        committer: load.stamp.identity().into_bytes(),
         encoding: None,
         message: message.into_bytes(),
     };
     git.write_commit(&commit).map(Landed::Clean)
-}
-
-/// Message, with the task's mark, and author of one commit that stands for all steps: those of the
-/// step if there is one only, else a list of them and the configured author.
-fn one_for_all(
-    git: &Git,
-    steps: &[Step],
-    stamp: &Stamp,
-) -> Result<(String, Option<String>), GitError> {
-    let commits: Vec<Commit> =
-        steps.iter().map(|step| git.commit(&step.id)).collect::<Result<_, _>>()?;
-    if let [only] = &commits[..]
-        && only.encoding.is_none()
-    {
-        let message = stamp.marked(&only.message);
-        let author = String::from_utf8_lossy(&only.author).into_owned();
-        return Ok((String::from_utf8_lossy(&message).into_owned(), Some(author)));
-    }
-    let listed = steps.iter().zip(&commits);
-    let lines = listed.map(|(step, commit)| {
-        format!("* {} {}", &step.id[..12.min(step.id.len())], commit.subject())
-    });
-    let list = lines.collect::<Vec<_>>().join("\n");
-    let message = stamp.marked(format!("{}\n\n{list}", stamp.title(commits.len())).as_bytes());
-    Ok((String::from_utf8_lossy(&message).into_owned(), None))
 }

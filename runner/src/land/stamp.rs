@@ -38,9 +38,18 @@ impl Stamp {
 
     /// A message with this task's mark and nobody else's.
     pub fn marked(&self, message: &[u8]) -> Vec<u8> {
+        self.added(&self.unmarked(message))
+    }
+
+    /// A message with nobody's mark, and some words where it has none.
+    pub fn unmarked(&self, message: &[u8]) -> Vec<u8> {
         let clean = message::unmarked(message, names::TRAILER);
-        let said = if clean.is_empty() { self.title(1).into_bytes() } else { clean };
-        message::marked(&said, &self.trailer)
+        if clean.is_empty() { self.title(1).into_bytes() } else { clean }
+    }
+
+    /// A message as it is, with this task's mark.
+    pub fn added(&self, said: &[u8]) -> Vec<u8> {
+        message::marked(said, &self.trailer)
     }
 
     /// First line for a commit that stands for `count` others.

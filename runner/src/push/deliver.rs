@@ -12,8 +12,8 @@ use crate::attempt::Attempt;
 use crate::clone::TARGET;
 use crate::git::remote::Move;
 use crate::git::{Git, GitError, RemoteError};
-use crate::land::{self, Change, Landed};
-use crate::plan::{Skip, Start};
+use crate::land::{self, Change, Landed, Manner};
+use crate::plan::{Skip, Start, Target};
 use crate::push::Error;
 
 /// Most races that a direct landing may lose.
@@ -91,14 +91,15 @@ pub fn deliver(
                 );
                 return Err(Error::Refused(why));
             }
-            (Seen::Moved(_), _) if !start.direct => {
-                return Err(Error::Appeared(attempt.document.branch.clone()));
-            }
-            (Seen::Moved(tip), _) => {
-                if let Some(skip) = again(attempt, git, parcel, tip)? {
-                    return Ok(Delivered::Nothing(skip));
+            (Seen::Moved(tip), _) => match start.target {
+                Target::New => return Err(Error::Appeared(attempt.document.branch.clone())),
+                Target::Whole => return Err(Error::Moved(attempt.document.branch.clone())),
+                Target::Onto => {
+                    if let Some(skip) = again(attempt, git, parcel, tip)? {
+                        return Ok(Delivered::Nothing(skip));
+                    }
                 }
-            }
+            },
         }
     }
 }
@@ -111,7 +112,11 @@ fn push(
     parcel: &Parcel,
     target: &str,
 ) -> Result<(Seen, Option<RemoteError>), Error> {
-    let lease = start.direct.then_some(parcel.onto.as_str());
+    let lease = match start.target {
+        Target::New => None,
+        Target::Onto => Some(parcel.onto.as_str()),
+        Target::Whole => Some(start.start_commit.as_str()),
+    };
     let options = &attempt.document.push.options;
     let change = Move { to: target, commit: Some(&parcel.tip), lease, options };
     for tries in 1.. {
@@ -215,7 +220,7 @@ fn again(
     }
     attempt.progress.phase(format!("{branch} moved to {tip}: lands the commits there"));
     let change = Change { start: &parcel.onto, tip: &parcel.tip };
-    match land::land(git, change, &tip, &attempt.stamp())? {
+    match land::land(git, change, &tip, Manner::PLAIN, &attempt.stamp())? {
         Landed::Clean(landed) => {
             *parcel = Parcel { tip: landed, onto: tip, races: parcel.races };
             Ok(None)

@@ -6,7 +6,9 @@
 
 pub mod build;
 pub mod deliver;
+pub mod error;
 pub mod markers;
+pub mod rejected;
 pub mod tree;
 
 use crd::status::Diff;
@@ -18,10 +20,9 @@ use crate::git::{Git, GitError, RemoteError};
 use crate::handoff::{self, Distrust, Resolution};
 use crate::plan::{Landed, Landing, Skip, Start};
 use crate::rebase::saved;
-use crate::store::StoreError;
 
-use build::Rejected;
 use deliver::{Delivered, Parcel};
+pub use error::{Error, Stopped};
 
 /// The change is on the branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,83 +48,6 @@ pub enum Ending {
     Nothing(Skip),
 }
 
-/// The phase ends the attempt.
-#[derive(Debug)]
-pub struct Stopped {
-    /// Why.
-    pub error: Error,
-    /// Ref on the remote that holds the finished commit, where it was stored.
-    pub checkpoint: Option<String>,
-}
-
-/// Why the attempt ends here.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// ConflictResolution failed.
-    #[error("{message}")]
-    Resolution {
-        /// Its reason.
-        reason: Reason,
-        /// Its message.
-        message: String,
-    },
-    /// What it handed back cannot be read.
-    #[error("what the resolve container handed back was refused: {0}")]
-    Handoff(#[from] Distrust),
-    /// What it handed back is not acceptable.
-    #[error("{0}")]
-    Rejected(String),
-    /// It is too late to begin a push.
-    #[error("It is too late to begin a push: the task's time is up in less than 30 s.")]
-    Late,
-    /// The branch appeared.
-    #[error("The branch {0} was made by somebody else while the task ran.")]
-    Appeared(String),
-    /// The branch did not take the commit.
-    #[error("{0}")]
-    Refused(String),
-    /// Git failed here.
-    #[error(transparent)]
-    Git(#[from] GitError),
-    /// The volumes refused.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<Rejected> for Error {
-    fn from(rejected: Rejected) -> Self {
-        match rejected {
-            Rejected::Git(error) => Self::Git(error),
-            Rejected::File(error) => Self::Handoff(error),
-            other => Self::Rejected(other.to_string()),
-        }
-    }
-}
-
-impl Error {
-    /// Its reason from the list.
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::Resolution { reason, .. } => *reason,
-            Self::Handoff(_) | Self::Rejected(_) => Reason::ResolutionRejected,
-            Self::Late => Reason::Timeout,
-            Self::Appeared(_) => Reason::BranchExists,
-            Self::Refused(_) => Reason::PushRejected,
-            Self::Git(_) | Self::Store(_) => Reason::Lost,
-        }
-    }
-
-    /// Whether the container was told to stop.
-    pub const fn is_interruption(&self) -> bool {
-        matches!(self, Self::Git(GitError::Interrupted))
-    }
-
-    /// Whether a finished commit was kept from the branch.
-    const fn leaves_a_commit(&self) -> bool {
-        matches!(self, Self::Appeared(_) | Self::Refused(_))
-    }
-}
-
 /// Builds and pushes.
 ///
 /// # Errors
@@ -146,8 +70,7 @@ pub fn push(attempt: &Attempt, start: &Start, landing: &Landing) -> Result<Endin
             Ok(Ending::Nothing(skip))
         }
         Err(error) => {
-            let checkpoint =
-                error.leaves_a_commit().then(|| keep(attempt, start, &parcel)).flatten();
+            let checkpoint = error.leaves_a_commit().then(|| keep(attempt, &parcel)).flatten();
             Err(Stopped { error, checkpoint })
         }
     }
@@ -200,9 +123,10 @@ fn finish(attempt: &Attempt, parcel: Parcel) -> Result<Pushed, GitError> {
 }
 
 /// Stores the finished commit on the checkpoint; the ref when that worked.
-fn keep(attempt: &Attempt, start: &Start, parcel: &Parcel) -> Option<String> {
+fn keep(attempt: &Attempt, parcel: &Parcel) -> Option<String> {
     let attempt = attempt.steadfast();
-    let work = Work { commit: &parcel.tip, start: &start.start_commit, state: State::Built };
+    // Whoever takes this up again lands what lies on that onto commit.
+    let work = Work { commit: &parcel.tip, start: &parcel.onto, state: State::Built };
     let (document, stamp) = (&attempt.document, attempt.stamp());
     match checkpoint::store(&attempt.git(), &attempt.remote, document, &stamp, &work) {
         Ok(()) => Some(document.checkpoint_ref.clone()),

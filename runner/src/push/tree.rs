@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::attempt::Attempt;
 use crate::git::{Git, GitError};
 use crate::handoff::{self, CONTENT_LIMIT, ResolvedFile};
-use crate::push::build::Rejected;
+use crate::push::rejected::Rejected;
 
 /// What stands at a path of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,13 +11,13 @@ use crd::{Outcome, Reason};
 
 use crate::attempt::Attempt;
 use crate::bundle::{self, Imported};
-use crate::checkpoint::State;
+use crate::checkpoint::{State, Taken};
 use crate::clone::ONTO;
 use crate::clone::branches::short;
 use crate::git::{Git, GitError, RemoteError};
 use crate::handoff::{self, Distrust, Extent, RunResult};
-use crate::land::{self, Change, Landed, conflict};
-use crate::plan::{self, Landing, Skip, Start};
+use crate::land::{self, Change, Landed, Manner};
+use crate::plan::{self, Conflict, Landing, Skip, Start, Target};
 use crate::store::StoreError;
 
 use saved::Saved;
@@ -81,10 +81,10 @@ impl Error {
             Self::Work(_) => Reason::AgentFailed,
             Self::OntoGone(_) => Reason::RefNotFound,
             Self::Unresolved(_) => Reason::ConflictsUnresolved,
-            Self::Fetch(RemoteError::Unauthorized(_) | RemoteError::Forbidden(_)) => {
-                Reason::AuthenticationFailed
-            }
-            Self::Fetch(_) => Reason::CloneFailed,
+            Self::Fetch(error) => match error.blames_credential() {
+                Some(reason) => reason,
+                None => Reason::CloneFailed,
+            },
             Self::Git(_) | Self::Store(_) => Reason::Lost,
         }
     }
@@ -104,23 +104,12 @@ impl Error {
 /// [`Stopped`].
 pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>> {
     let git = attempt.git();
-    let result = handoff::take_json::<RunResult>(&attempt.dirs.handoff, handoff::RESULT);
-    let succeeded = result.as_ref().ok().filter(|result| result.outcome == Outcome::Succeeded);
-    let complete = succeeded.is_some();
-    let taken = take(attempt, &git, succeeded);
-    let saved = match &taken {
-        Ok(Some(work)) => {
-            let state = if complete { State::Complete } else { State::Partial };
-            saved::save(attempt, &git, start, work, state)
-        }
-        Err(error) if !complete => {
-            Saved { checkpoint: None, words: format!("The work could not be saved: {error}.") }
-        }
-        _ => Saved::default(),
+    let (saved, work) = match &start.taken {
+        Some(taken) if taken.is_finished(&attempt.document) => earlier(attempt, taken),
+        _ => handed_back(attempt, &git, start),
     };
     let mut conflicts = Vec::new();
-    let landing = judge(result, taken)
-        .and_then(|work| land(attempt, &git, start, work, &saved, &mut conflicts));
+    let landing = work.and_then(|work| land(attempt, &git, start, work, &saved, &mut conflicts));
     let landing = landing.and_then(|landing| {
         landing.write(&attempt.dirs)?;
         Ok(landing)
@@ -129,6 +118,37 @@ pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>>
         Ok(landing) => Ok(Rebased { landing, saved }),
         Err(error) => Err(Box::new(Stopped { error, saved, conflicts })),
     }
+}
+
+/// Finished work of an earlier attempt, which the checkpoint still holds: Run was skipped.
+fn earlier(attempt: &Attempt, taken: &Taken) -> (Saved, Result<Option<Imported>, Error>) {
+    let name = attempt.document.checkpoint_ref.clone();
+    let words = format!("The work is that of an earlier attempt, on {name}.");
+    let work = Imported { commit: taken.work.clone(), digest: String::new() };
+    (Saved { checkpoint: Some(name), words }, Ok(Some(work)))
+}
+
+/// What Run handed back, saved, and whether it is to be landed.
+fn handed_back(
+    attempt: &Attempt,
+    git: &Git,
+    start: &Start,
+) -> (Saved, Result<Option<Imported>, Error>) {
+    let result = handoff::take_json::<RunResult>(&attempt.dirs.handoff, handoff::RESULT);
+    let succeeded = result.as_ref().ok().filter(|result| result.outcome == Outcome::Succeeded);
+    let complete = succeeded.is_some();
+    let taken = take(attempt, git, succeeded);
+    let saved = match &taken {
+        Ok(Some(work)) => {
+            let state = if complete { State::Complete } else { State::Partial };
+            saved::save(attempt, git, start, work, state)
+        }
+        Err(error) if !complete => {
+            Saved { checkpoint: None, words: format!("The work could not be saved: {error}.") }
+        }
+        _ => Saved::default(),
+    };
+    (saved, judge(result, taken))
 }
 
 /// The newest bundle, imported. After a success it must be the final one, or Run says that there
@@ -186,40 +206,51 @@ fn land(
         let skip = Some(Skip { reason, message });
         Ok(Landing { onto_commit, checkpoint: None, skip, landed: None })
     };
-    let Some(work) = work else {
+    let whole = start.target == Target::Whole;
+    if work.is_none() && !whole {
         let message = "Claude changed nothing.".to_owned();
         return done(start.onto_commit.clone(), Reason::NothingToPush, message);
-    };
+    }
+    // A branch is rebased as a whole even if Claude changed nothing.
+    let tip = work.map_or_else(|| start.start_commit.clone(), |work| work.commit);
     let onto = fetch_onto(attempt, git, start)?;
     if git.has_line(&[&onto], &attempt.document.trailer())? {
         // A second Pod of this task was faster; landing on top of it would push twice.
         let message = format!("Commits of this task are already on {onto_name}.");
         return done(onto, Reason::AlreadyPushed, message);
     }
-    let change = Change { start: &start.start_commit, tip: &work.commit };
+    let change = Change { start: &start.start_commit, tip: &tip };
+    let manner = Manner { commits: attempt.document.rebase.commits, whole };
     attempt.progress.phase(format!("lands the change on {onto_name} ({onto})"));
-    let landed = land::land(git, change, &onto, &attempt.stamp())?;
-    let Some(landed) = planned(attempt, git, change, landed, conflicts)? else {
-        let message = format!("All of the change is already on {onto_name}.");
+    let landed = land::land(git, change, &onto, manner, &attempt.stamp())?;
+    let scope = land::scope(git, change, &onto, manner)?;
+    let Some(landed) = planned(attempt, git, &tip, landed, scope, conflicts)? else {
+        let message = if tip == start.start_commit {
+            let branch = &attempt.document.branch;
+            format!("Claude changed nothing, and {branch} needs no rebase onto {onto_name}.")
+        } else {
+            format!("All of the change is already on {onto_name}.")
+        };
         return done(onto, Reason::NothingToPush, message);
     };
     Ok(Landing { onto_commit: onto, checkpoint, skip: None, landed: Some(landed) })
 }
 
-/// What the agent side is told of a landing, or nothing when nothing is left of the change;
-/// `conflicts` is filled for the report.
+/// What the agent side is told of a landing, or nothing when nothing is left of the change, which
+/// ended with the commit `left`; `conflicts` is filled for the report.
 fn planned(
     attempt: &Attempt,
     git: &Git,
-    change: Change<'_>,
+    left: &str,
     landed: Landed,
+    task_paths: Vec<String>,
     conflicts: &mut Vec<String>,
 ) -> Result<Option<plan::Landed>, Error> {
     match landed {
         Landed::Nothing => Ok(None),
         Landed::Clean(tip) => Ok(Some(plan::Landed::Clean {
-            moved: git.tree(&tip)? != git.tree(change.tip)?,
-            task_paths: conflict::task_paths(git, change)?,
+            moved: git.tree(&tip)? != git.tree(left)?,
+            task_paths,
             tip,
         })),
         Landed::Hopeless { paths, message } => {
@@ -232,7 +263,7 @@ fn planned(
                 let message = "The change conflicts, and spec.rebase.conflicts is Fail.";
                 return Err(Error::Unresolved(message.to_owned()));
             }
-            Ok(Some(plan::Landed::Conflicts(conflict)))
+            Ok(Some(plan::Landed::Conflicts(Conflict { task_paths, ..conflict })))
         }
     }
 }

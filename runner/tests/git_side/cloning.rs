@@ -69,19 +69,6 @@ fn a_foreign_branch_is_not_overwritten() {
 }
 
 #[test]
-fn rebasing_a_whole_branch_is_refused() {
-    let scene = Scene::with(&[("a", Some("a\n"))], |task| {
-        task.repository.reference = Some("feature".to_owned());
-        task.rebase.onto = Some("main".to_owned());
-        task.branch = "feature".to_owned();
-    });
-    git(&scene.people(), &["push", "-q", "origin", "HEAD:refs/heads/feature"]);
-    let (reason, message) = failure(perform::clone(&scene.attempt));
-    assert_eq!(reason, Reason::BranchExists);
-    assert!(message.contains("whole existing branch is not supported"), "{message}");
-}
-
-#[test]
 fn a_task_that_was_pushed_before_is_not_run_again() {
     for direct in [false, true] {
         let mut scene = Scene::with(&[("a", Some("a\n"))], |task| {

@@ -1,5 +1,5 @@
 //! The git phases with real git: the remote is a bare repository in a temporary directory, for
-//! logins behind a small web server.
+//! logins behind a small web server or a real ssh server.
 //!
 //! Not here: the real CLI and a cluster (e2e).
 
@@ -15,3 +15,6 @@ mod resolutions;
 mod saving;
 mod scene;
 mod server;
+mod ssh;
+mod sshd;
+mod whole_branch;
