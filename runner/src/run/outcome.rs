@@ -43,8 +43,12 @@ pub fn settle(verdict: Verdict, saved: Result<Saved, WorkError>) -> Settled {
                 let why = format!("Claude's work could not be read: {error}");
                 Err(Failure::new(reason_of(&error), why))
             };
+            let mut saved = Saved::default();
+            if let Some(Err(_)) = outcome {
+                saved.remarks.push(format!("The work could not be saved: {error}."));
+            }
             let outcome = outcome.map(|outcome| outcome.and_then(|_| unread()));
-            Settled { outcome, saved: Saved::default() }
+            Settled { outcome, saved }
         }
     }
 }
