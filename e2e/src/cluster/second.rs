@@ -23,7 +23,7 @@ use super::pki::Pki;
 use super::proc::Identity;
 use super::program::{self, Programs};
 use super::progress::Progress;
-use super::settings::{Pressure, TAINT};
+use super::settings::{self, Pressure, TAINT};
 use super::{build, claude, image, load, node, process, sweep};
 
 /// Name of the node.
@@ -86,6 +86,14 @@ impl SecondNode {
         own::wait(&[containerd, kubelet], &self.layout, "the second node to be ready", || {
             node_is_ready(NAME, &self.layout)
         })
+    }
+
+    /// Lets the network refuse every new sandbox; what runs goes on.
+    pub fn break_network(&self) -> Result<()> {
+        let file = SECOND.state(&self.layout, "cni/10-pods.conflist");
+        let broken =
+            settings::pod_network(&self.layout, &SECOND).replace("bridge", "no-such-plugin");
+        fs::write(&file, broken).with_context(|| format!("write {}", file.display()))
     }
 
     /// Makes the node well again, whatever was done to it.

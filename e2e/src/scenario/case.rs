@@ -46,6 +46,11 @@ impl<'a> Case<'a> {
         Self { site, name, part, repo }
     }
 
+    /// The same corner at another site.
+    pub fn on<'b>(&self, site: &'b Site) -> Case<'b> {
+        Case::new(site, &self.name)
+    }
+
     /// The repository with the tests' own account, to which the task's rules do not apply.
     pub fn remote(&self) -> Remote {
         let (user, password) = parts::COLLEAGUE;

@@ -5,14 +5,17 @@
 //! the scenarios of one subject. Not here: bringing the cluster up and installing the operator.
 
 mod case;
+mod outpost;
 mod run;
 mod site;
 mod verdict;
 
 mod access;
+mod admission;
 mod agent;
 mod landing;
 mod leader;
+mod nodes;
 mod operator;
 mod pod;
 mod refusal;
@@ -51,7 +54,17 @@ use scenarios;
 /// Scenarios that can be played side by side.
 pub fn side_by_side() -> Vec<Scenario> {
     // The slow ones first, so that none of them is left over at the end.
-    [pod::ALL, landing::ALL, agent::ALL, secrecy::ALL, access::ALL, refusal::ALL].concat()
+    [
+        nodes::ALL,
+        pod::ALL,
+        admission::ALL,
+        landing::ALL,
+        agent::ALL,
+        secrecy::ALL,
+        access::ALL,
+        refusal::ALL,
+    ]
+    .concat()
 }
 
 /// Scenarios that touch what all share, and are played one after the other.

@@ -34,7 +34,7 @@ fn secret(name: &str) -> SecretName {
 
 /// Waits until the status tells the obstacle without a verdict, then for the verdict; by then
 /// neither Job nor Pod is there to start.
-async fn obstructed<'a>(
+pub(super) async fn obstructed<'a>(
     case: &Case<'a>,
     reason: Reason,
     change: impl FnOnce(&mut ClaudeTaskSpec),

@@ -1,5 +1,6 @@
 //! What all scenarios of one run share: clients, addresses, namespace and Secrets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,11 @@ use anyhow::Context;
 use crd::ClaudeTask;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use super::outpost::Outpost;
 use crate::cluster::Cluster;
 use crate::cluster::command::capture;
 use crate::cluster::reach::Reach;
@@ -22,6 +24,9 @@ use crate::{git_server, install, model_server, namespace, parts};
 pub const GIT_SECRET: &str = "git-writer";
 /// Name of the Secret with the model credential.
 pub const MODEL_SECRET: &str = "model";
+
+/// Label of the namespaces of one run, with its name.
+const RUN: &str = "claudetask.dev/e2e-run";
 
 /// Settings of the operator that make scenarios quick: values of the chart.
 pub const SETTINGS: &[(&str, &str)] = &[
@@ -49,8 +54,12 @@ pub struct Site {
     pub git: git_server::Admin,
     /// The Messages API's admin interface.
     pub model: model_server::Admin,
+    /// The second node.
+    pub outpost: Outpost,
+    /// Name of the run's namespace, which those that are [`Self::apart`] carry as a label.
+    run: String,
     /// Keeps the addresses of both valid.
-    _reach: [Reach; 2],
+    _reach: Arc<[Reach; 2]>,
 }
 
 impl Site {
@@ -67,19 +76,43 @@ impl Site {
         let reach = reach.await??;
         let site = Self {
             client: namespace::client(&cluster).await?,
-            namespace: tasks,
+            namespace: tasks.clone(),
             git_base: reach[0].url().to_owned(),
             git: git_server::Admin::new(reach[0].url(), parts::ADMIN_PASSWORD),
             model: model_server::Admin::new(reach[1].url(), parts::ADMIN_PASSWORD),
             cluster,
-            _reach: reach,
+            outpost: Outpost::default(),
+            run: tasks,
+            _reach: Arc::new(reach),
         };
         site.prepare().await?;
         Ok(site)
     }
 
+    /// The same with a namespace of its own, which has the usual Secrets and these annotations and
+    /// goes with the run's.
+    pub async fn apart(&self, name: &str, annotations: &[(&str, String)]) -> anyhow::Result<Self> {
+        let site = Self {
+            cluster: Arc::clone(&self.cluster),
+            client: self.client.clone(),
+            namespace: format!("{}-{name}", self.run),
+            git_base: self.git_base.clone(),
+            git: self.git.clone(),
+            model: self.model.clone(),
+            outpost: Outpost::default(),
+            run: self.run.clone(),
+            _reach: Arc::clone(&self._reach),
+        };
+        site.prepare().await?;
+        let notes: BTreeMap<_, _> = annotations.iter().cloned().collect();
+        let patch = Patch::Merge(json!({"metadata": {"annotations": notes}}));
+        let namespaces: Api<Namespace> = Api::all(site.client.clone());
+        namespaces.patch(&site.namespace, &PatchParams::default(), &patch).await?;
+        Ok(site)
+    }
+
     async fn prepare(&self) -> anyhow::Result<()> {
-        namespace::make(&self.client, &self.namespace, &[]).await?;
+        namespace::make(&self.client, &self.namespace, &[(RUN, &self.run)]).await?;
         self.secret(GIT_SECRET, &git_secret(&git_url(), parts::WRITER)).await?;
         self.secret(MODEL_SECRET, &model_secret(&model_url())).await
     }
@@ -94,13 +127,16 @@ impl Site {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// Removes the namespace and waits until it is gone.
+    /// Removes the run's namespaces and waits until they are gone.
     pub async fn clear(&self) -> anyhow::Result<()> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
-        let what = format!("the end of namespace {}", self.namespace);
+        let of_run = ListParams::default().labels(&format!("{RUN}={}", self.run));
+        for namespace in namespaces.list(&of_run).await? {
+            namespaces.delete(&namespace.name_any(), &DeleteParams::default()).await?;
+        }
+        let what = format!("the end of the namespaces of {}", self.run);
         until(&what, Duration::from_mins(2), async || {
-            Ok(namespaces.get_opt(&self.namespace).await?.is_none().then_some(()))
+            Ok(namespaces.list(&of_run).await?.items.is_empty().then_some(()))
         })
         .await
     }

@@ -16,7 +16,7 @@ use clap::Parser;
 
 use crate::cluster::layout::Layout;
 use crate::cluster::own::{self, Health};
-use crate::cluster::{Cluster, Progress, Target, claude, owner};
+use crate::cluster::{Cluster, Progress, Target, claude, owner, sshd};
 use tally::{Part, Tally};
 
 /// Runs every check and every test of the project; ends with `N passed, N failed`.
@@ -36,10 +36,12 @@ pub struct Options {
 /// When a part could not be run at all.
 pub async fn verify(options: Options) -> Result<bool> {
     owner::check_root()?;
+    let chosen = scenarios::choose(options.only.as_deref())?;
     let mut tally = Tally::default();
     if options.only.is_none() {
-        // Tests that talk to the real Claude Code CLI are among the first.
+        // Tests that talk to the real Claude Code CLI, or to a real ssh server, are among the first.
         claude::fetch(&Layout::from_env()?, &Progress::to_stderr())?;
+        sshd::fetch(&Layout::from_env()?, &Progress::to_stderr())?;
         cargo::parts(&mut tally)?;
     }
     let progress = Progress::to_stderr();
@@ -54,7 +56,7 @@ pub async fn verify(options: Options) -> Result<bool> {
     if options.only.is_none() {
         chart::part(&cluster, &mut tally)?;
     }
-    scenarios::part(&cluster, options.only.as_deref(), &mut tally).await?;
+    scenarios::part(&cluster, &chosen, &mut tally).await?;
     if let (false, Ok(cluster)) = (options.keep, Arc::try_unwrap(cluster)) {
         let progress = Progress::to_stderr();
         tokio::task::spawn_blocking(move || cluster.down(&progress)).await??;
