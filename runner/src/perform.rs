@@ -6,6 +6,7 @@
 use crd::{Outcome, Phase, Reason, Report};
 
 use crate::attempt::Attempt;
+use crate::checkpoint::Taken;
 use crate::ended::Ended;
 use crate::plan::{Landed, Landing, Start};
 use crate::push::{Ending, Pushed};
@@ -18,9 +19,10 @@ pub fn clone(attempt: &Attempt) -> Ended {
     match clone::clone(attempt) {
         Ok(start) => {
             let skip = start.skip.as_ref();
+            let taken = start.taken.as_ref().map(|taken| earlier(attempt, taken));
             Ended::well(Report {
                 reason: skip.map(|skip| skip.reason),
-                message: skip.map(|skip| skip.message.clone()).unwrap_or_default(),
+                message: skip.map(|skip| skip.message.clone()).or(taken).unwrap_or_default(),
                 start_commit: Some(start.start_commit),
                 onto_commit: Some(start.onto_commit),
                 ..Report::new(Phase::Clone, Outcome::Succeeded)
@@ -96,6 +98,12 @@ pub fn push(attempt: &Attempt) -> Ended {
             })
         }
     }
+}
+
+fn earlier(attempt: &Attempt, taken: &Taken) -> String {
+    let (own, state) = (taken.is_own(&attempt.document), taken.state.as_str());
+    let whose = if own { "an earlier attempt".to_owned() } else { format!("task {}", taken.uid) };
+    format!("Goes on from the {state} work of {whose}.")
 }
 
 fn report(pushed: Pushed) -> Report {
