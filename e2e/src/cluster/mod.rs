@@ -35,6 +35,7 @@ pub mod progress;
 pub mod reach;
 pub mod second;
 pub mod settings;
+pub mod sshd;
 pub mod sweep;
 pub mod version;
 
