@@ -8,6 +8,7 @@
 
 mod bundles;
 mod cloning;
+mod continuing;
 mod landing;
 mod logins;
 mod pushing;
