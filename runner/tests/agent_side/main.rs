@@ -5,6 +5,7 @@
 #[path = "../agent_git/mod.rs"]
 mod agent_git;
 mod guarding;
+mod histories;
 mod pod;
 mod running;
 mod setup;
