@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn an_unmerged_path_has_two_sides_at_most() {
-        let listed = b"100644 b 1\ta b\0100644 o 2\ta b\0100644 t 3\ta b\0100644 o 2\tc\0";
+        let listed = b"100644 b 1\ta b\x00100644 o 2\ta b\x00100644 t 3\ta b\x00100644 o 2\tc\0";
         let expected =
             [("a b".to_owned(), vec!["o".into(), "t".into()]), ("c".into(), vec!["o".into()])];
         assert_eq!(unmerged(listed), expected.into());

@@ -11,7 +11,7 @@ use crate::git::GitCommand;
 use crate::work::shadow::{Shadow, WorkError};
 
 /// Longest time for one question: a pipe under a ref's name would never answer.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// Most branches that are looked at.
 const BRANCHES: &str = "--count=500";
 

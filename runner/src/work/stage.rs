@@ -44,7 +44,9 @@ impl Shadow {
     /// [`WorkError`].
     pub fn tree(&self, basis: Basis, against: &str) -> Result<String, WorkError> {
         let Staged { tree, notes } = self.staged(basis, against)?;
-        notes.into_iter().for_each(|note| self.progress.warning(note));
+        for note in notes {
+            self.progress.warning(note);
+        }
         Ok(tree)
     }
 
