@@ -2,11 +2,9 @@
 //!
 //! Not here: the push (`pushing`).
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crd::spec::Conflicts;
+use crd::spec::{Commits, Conflicts};
 use crd::{Outcome, Reason};
 use runner::perform;
 
@@ -178,48 +176,6 @@ fn a_commit_that_became_empty_is_dropped() {
 }
 
 #[test]
-fn conflicts_that_no_text_resolves_end_the_task_before_a_turn_is_paid() {
-    type Hands<'a> = &'a dyn Fn(&Path, &str);
-    let binary: Hands = &|at, text| fs::write(at.join("f"), format!("\0{text}")).unwrap();
-    let link: Hands = &|at, text| {
-        let _ = fs::remove_file(at.join("f"));
-        symlink(text, at.join("f")).unwrap();
-    };
-    let submodule: Hands = &|at, text| {
-        let commit = git(at, &["commit-tree", "-m", text, "HEAD^{tree}"]);
-        let _ = fs::remove_file(at.join("f"));
-        git(at, &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},f")]);
-        fs::create_dir_all(at.join("f")).unwrap();
-    };
-    let file: Hands = &|at, _| fs::write(at.join("d"), "file\n").unwrap();
-    let directory: Hands = &|at, _| {
-        fs::create_dir(at.join("d")).unwrap();
-        fs::write(at.join("d/x"), "x\n").unwrap();
-    };
-    for (name, mine, theirs) in [
-        ("binary", binary, binary),
-        ("link", link, link),
-        ("submodule", submodule, submodule),
-        ("directory", file, directory),
-    ] {
-        let scene = Scene::new(&[("f", Some("f\n"))]);
-        scene.clone();
-        mine(&scene.agent(), "mine");
-        scene.agent_commit("Mine", &[]);
-        git(&scene.people(), &["pull", "-q", "--ff-only", "origin", "main"]);
-        theirs(&scene.people(), "theirs");
-        scene.people_push("Theirs", &[]);
-        scene.hand_back();
-        let ended = perform::rebase(&scene.attempt);
-        let checkpoint = ended.report.as_ref().unwrap().checkpoint.clone();
-        let (reason, message) = failure(ended);
-        assert_eq!(reason, Reason::ConflictsUnresolved, "{name}: {message}");
-        assert_eq!(checkpoint.as_deref(), Some(CHECKPOINT), "{name}");
-        assert!(scene.tip(CHECKPOINT).is_some() && scene.tip("refs/heads/claude/login").is_none());
-    }
-}
-
-#[test]
 fn a_conflict_fails_the_task_that_wants_it_so() {
     let scene = Scene::with(&[("a", Some("a\n"))], |task| task.rebase.conflicts = Conflicts::Fail);
     scene.clone();
@@ -277,6 +233,37 @@ fn a_reset_below_the_start_is_one_change() {
     scene.land();
     assert_eq!(scene.subjects("main..claude/login").len(), 1);
     assert_eq!(scene.ask(&["ls-tree", "--name-only", "claude/login"]), "a\nc\nz");
+}
+
+#[test]
+fn a_squash_is_one_commit_that_lists_the_originals() {
+    let scene = Scene::with(&[("a", Some(BASE))], |task| task.rebase.commits = Commits::Squash);
+    scene.clone();
+    scene.agent_commit("One", &[("a", Some(&lines(&[(1, "one")])))]);
+    scene.agent_commit("Two", &[("b", Some("b\n"))]);
+    scene.land();
+    let message = scene.ask(&["log", "--format=%an: %B", "main..claude/login"]);
+    assert!(
+        message.starts_with("Claude: Change of ClaudeTask demo/login (2 commits as one)\n\n* ")
+    );
+    assert!(message.contains(" One\n* ") && message.contains(" Two\n\nClaudeTask: "), "{message}");
+    assert_eq!(scene.pushed("b"), "b");
+}
+
+#[test]
+fn an_onto_branch_that_was_deleted_is_named_and_the_work_kept() {
+    let scene = Scene::with(&[("a", Some("a\n"))], |task| {
+        task.rebase.onto = Some("release".to_owned());
+    });
+    git(&scene.people(), &["push", "-q", "origin", "HEAD:refs/heads/release"]);
+    scene.clone();
+    scene.agent_commit("Mine", &[("a", Some("b\n"))]);
+    scene.hand_back();
+    scene.ask(&["update-ref", "-d", "refs/heads/release"]);
+    let (reason, message) = failure(perform::rebase(&scene.attempt));
+    assert_eq!(reason, Reason::RefNotFound);
+    assert!(message.contains("release") && message.contains(CHECKPOINT), "{message}");
+    assert!(scene.tip(CHECKPOINT).is_some());
 }
 
 #[test]

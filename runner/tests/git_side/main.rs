@@ -18,4 +18,5 @@ mod scene;
 mod server;
 mod ssh;
 mod sshd;
+mod unmergeable;
 mod whole_branch;

@@ -91,6 +91,31 @@ fn a_branch_that_never_rests_is_given_up_after_five_races() {
 }
 
 #[test]
+fn a_branch_that_rests_after_five_races_is_landed_on() {
+    let scene = landed(true, false);
+    let moves = "c=$(git commit-tree -p refs/heads/main -m Faster 'refs/heads/main^{tree}') && git update-ref refs/heads/main $c";
+    let five = "[ \"$(git rev-list --count refs/heads/main)\" -gt 5 ] && exit 0";
+    scene.hook("pre-receive", &format!("grep -q refs/heads/main || exit 0; {five}; {FREE}{moves}"));
+    assert_eq!(scene.push().races, Some(5));
+    assert_eq!(scene.subjects("main").len(), 1 + 5 + 2);
+}
+
+#[test]
+fn a_branch_that_was_moved_back_is_landed_on_where_it_is() {
+    let scene = Scene::with(&[("a", Some("a\n"))], |task| task.branch = "main".to_owned());
+    let before = scene.tip("refs/heads/main").unwrap();
+    scene.people_push("To be taken back", &[("wrong", Some("wrong\n"))]);
+    scene.clone();
+    scene.agent_commit("Mine", &[("a", Some("b\n"))]);
+    scene.hand_back();
+    scene.rebase();
+    scene.ask(&["update-ref", "refs/heads/main", &before]);
+    assert_eq!(scene.push().races, Some(1));
+    assert_eq!(scene.subjects("main"), ["Start", "Mine"]);
+    assert_eq!(scene.ask(&["ls-tree", "--name-only", "main"]), "a");
+}
+
+#[test]
 fn a_verified_tree_is_not_rebased_unverified() {
     let scene = landed(true, true);
     let moved = scene.people_push("Faster", &[("z", Some("Z\n"))]);

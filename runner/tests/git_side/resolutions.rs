@@ -24,6 +24,26 @@ fn conflicting(scope: Scope) -> Scene {
     scene
 }
 
+/// A task with `verify` whose change in `a` landed cleanly on a branch that moved in `z`.
+fn to_verify() -> Scene {
+    let with = |task: &mut crd::TaskDocument| task.verify = vec!["true".to_owned()];
+    let scene = Scene::with(&[("a", Some("a\n")), ("z", Some("z\n"))], with);
+    scene.clone();
+    scene.agent_commit("Mine", &[("a", Some("b\n"))]);
+    scene.people_push("Elsewhere", &[("z", Some("Z\n"))]);
+    scene.hand_back();
+    scene.rebase();
+    scene
+}
+
+/// `resolve` ends without contents.
+fn ends(scene: &Scene, outcome: Outcome, reason: Option<Reason>, message: &str) {
+    let message = message.to_owned();
+    let resolution =
+        Resolution { outcome, reason, message, rounds: 3, usage: None, files: Vec::new() };
+    handoff::publish(&scene.attempt.dirs.handoff, handoff::RESOLUTION, &resolution).unwrap();
+}
+
 fn rejected(scene: &Scene) -> String {
     let (reason, message) = failure(perform::push(&scene.attempt));
     assert_eq!(reason, Reason::ResolutionRejected, "{message}");
@@ -81,6 +101,36 @@ fn a_path_that_git_refuses_is_rejected() {
 }
 
 #[test]
+fn a_conflict_under_an_odd_name_is_resolved_under_it() {
+    let names = [
+        "-dash",
+        "e\u{301}",
+        "tab\t",
+        "line\nbreak",
+        "\"quote\"",
+        "back\\",
+        "end\r",
+        " blank ",
+        ":x",
+        "*",
+    ];
+    let with = |text| names.map(|name| (name, Some(text)));
+    let scene = Scene::new(&with("one\r\n"));
+    scene.clone();
+    scene.agent_commit("Mine", &with("mine\r\n"));
+    scene.people_push("Theirs", &with("theirs\r\n"));
+    scene.hand_back();
+    assert_eq!(scene.rebase().conflicts, Some(10));
+    scene.resolve(&with("both\r\n"));
+    assert_eq!(scene.push().reason, Some(Reason::Pushed));
+    for name in names {
+        assert_eq!(scene.pushed(name), "both\r", "{name:?}");
+    }
+    let count = scene.ask(&["ls-tree", "-z", "--name-only", "claude/login"]).matches('\0').count();
+    assert_eq!(count, names.len());
+}
+
+#[test]
 fn a_content_that_is_no_plain_file_is_rejected() {
     let scene = conflicting(Scope::TaskFiles);
     scene.resolve(&[("a", Some("a12\n"))]);
@@ -134,15 +184,7 @@ fn a_resolution_that_failed_keeps_its_reason() {
         (None, Reason::ConflictsUnresolved),
     ] {
         let scene = conflicting(Scope::TaskFiles);
-        let resolution = Resolution {
-            outcome: Outcome::Failed,
-            reason,
-            message: "No.".to_owned(),
-            rounds: 3,
-            usage: None,
-            files: Vec::new(),
-        };
-        handoff::publish(&scene.attempt.dirs.handoff, handoff::RESOLUTION, &resolution).unwrap();
+        ends(&scene, Outcome::Failed, reason, "No.");
         let ended = perform::push(&scene.attempt);
         assert_eq!(ended.report.as_ref().unwrap().outcome, Outcome::Skipped);
         assert_eq!(ended.report.as_ref().unwrap().checkpoint.as_deref(), Some(CHECKPOINT));
@@ -158,14 +200,8 @@ fn a_resolution_that_is_missing_is_none() {
 
 #[test]
 fn a_repair_after_a_clean_landing_is_one_more_commit() {
-    let with = |task: &mut crd::TaskDocument| task.verify = vec!["true".to_owned()];
     for (file, accepted) in [("a", true), ("z", false)] {
-        let scene = Scene::with(&[("a", Some("a\n")), ("z", Some("z\n"))], with);
-        scene.clone();
-        scene.agent_commit("Mine", &[("a", Some("b\n"))]);
-        scene.people_push("Elsewhere", &[("z", Some("Z\n"))]);
-        scene.hand_back();
-        scene.rebase();
+        let scene = to_verify();
         scene.resolve(&[(file, Some("repaired\n"))]);
         if accepted {
             scene.push();
@@ -180,24 +216,10 @@ fn a_repair_after_a_clean_landing_is_one_more_commit() {
 
 #[test]
 fn a_moved_branch_is_not_pushed_unverified() {
-    let with = |task: &mut crd::TaskDocument| task.verify = vec!["true".to_owned()];
-    let scene = Scene::with(&[("a", Some("a\n")), ("z", Some("z\n"))], with);
-    scene.clone();
-    scene.agent_commit("Mine", &[("a", Some("b\n"))]);
-    scene.people_push("Elsewhere", &[("z", Some("Z\n"))]);
-    scene.hand_back();
-    scene.rebase();
+    let scene = to_verify();
     rejected(&scene);
-    let skipped = Resolution {
-        outcome: Outcome::Skipped,
-        reason: None,
-        message: "Nothing to do.".to_owned(),
-        rounds: 0,
-        usage: None,
-        files: Vec::new(),
-    };
-    handoff::publish(&scene.attempt.dirs.handoff, handoff::RESOLUTION, &skipped).unwrap();
-    let expected = (Reason::ConflictsUnresolved, skipped.message);
+    ends(&scene, Outcome::Skipped, None, "Nothing to do.");
+    let expected = (Reason::ConflictsUnresolved, "Nothing to do.".to_owned());
     assert_eq!(failure(perform::push(&scene.attempt)), expected);
     assert_eq!(scene.tip("refs/heads/claude/login"), None);
 }
