@@ -5,6 +5,7 @@
 //! the scenarios of one subject. Not here: bringing the cluster up and installing the operator.
 
 mod case;
+mod meanwhile;
 mod outpost;
 mod run;
 mod site;
@@ -13,6 +14,9 @@ mod verdict;
 mod access;
 mod admission;
 mod agent;
+mod conflicts;
+mod continuing;
+mod histories;
 mod landing;
 mod leader;
 mod nodes;
@@ -20,6 +24,8 @@ mod operator;
 mod pod;
 mod refusal;
 mod secrecy;
+mod targets;
+mod transport;
 
 pub use case::Case;
 pub use run::{Report, run};
@@ -59,9 +65,14 @@ pub fn side_by_side() -> Vec<Scenario> {
         pod::ALL,
         admission::ALL,
         landing::ALL,
+        targets::ALL,
+        conflicts::ALL,
         agent::ALL,
+        continuing::ALL,
+        histories::ALL,
         secrecy::ALL,
         access::ALL,
+        transport::ALL,
         refusal::ALL,
     ]
     .concat()
@@ -69,5 +80,5 @@ pub fn side_by_side() -> Vec<Scenario> {
 
 /// Scenarios that touch what all share, and are played one after the other.
 pub fn one_by_one() -> Vec<Scenario> {
-    [operator::ALL, leader::ALL].concat()
+    [operator::ALL, transport::INSTALLED, leader::ALL].concat()
 }
