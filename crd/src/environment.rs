@@ -14,7 +14,10 @@ use crate::rules::one_line_each;
 pub struct Environment {
     /// Shell commands, run in the work tree before Claude starts, and again before it resolves
     /// conflicts or the rebased change is verified, such as `npm ci`. Each must exit with 0, or
-    /// the task ends with SetupFailed. At most 16 commands of 4,096 bytes. Default: none.
+    /// the task ends with the reason `SetupFailed` and Claude is not asked. They share a HOME with
+    /// the commands of `verify` and see no credential. Files that they create or change, and that
+    /// nobody changes afterwards, are not part of the change, whether git ignores them or not. At
+    /// most 16 commands of 4,096 bytes. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 4096)))]
     #[x_kube(validation = one_line_each("command"))]

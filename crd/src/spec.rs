@@ -102,8 +102,9 @@ pub struct Repository {
     )]
     pub url: String,
 
-    /// Branch, tag, full ref or commit to start from. Default: the branch that the remote's HEAD
-    /// points to.
+    /// Branch, tag, full ref or commit to start from; or the checkpoint of another task, as its
+    /// `status.result.checkpoint` names it, whose work is then taken up and counts as this task's
+    /// own (rebase.onto must be named). Default: the branch that the remote's HEAD points to.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 244))]
     #[x_kube(validation = ref_name())]
