@@ -272,7 +272,9 @@ impl<'a> Run<'a> {
             full::make_room(self.dirs);
         }
         let Settled { outcome, saved } = settle(verdict, saved);
-        saved.remarks.iter().for_each(|remark| self.progress.warning(remark));
+        for remark in &saved.remarks {
+            self.progress.warning(remark);
+        }
         let usage = self.agent.spent();
         let outcome = match outcome {
             Some(Ok(words)) => Ok(cut(&self.scrub.text(&words), SUMMARY_LIMIT)),

@@ -103,14 +103,7 @@ impl Work {
     ) -> Self {
         let mut shadow = Shadow::new(dirs, author, progress);
         shadow.ground = Some(origin.first.clone());
-        Self {
-            shadow,
-            origin,
-            message,
-            handoff: dirs.handoff.clone(),
-            number: 0,
-            saved: None,
-        }
+        Self { shadow, origin, message, handoff: dirs.handoff.clone(), number: 0, saved: None }
     }
 
     /// Looks at the work tree and changes nothing in it.
