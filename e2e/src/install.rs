@@ -7,11 +7,12 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 
-use crate::cluster::command::capture;
+use crate::cluster::command::{capture, succeeds};
 use crate::cluster::layout::{built_programs, checkout};
 use crate::cluster::{Cluster, version};
-use crate::parts;
+use crate::{keys, parts};
 
 /// Namespace of the operator.
 pub const SYSTEM: &str = "claudetask-system";
@@ -29,11 +30,30 @@ pub fn test_parts(cluster: &Cluster) -> Result<()> {
     if let Some(build) = build_of(&PARTS)? {
         manifest = manifest.replace(&format!("{BUILD}: unknown"), &format!("{BUILD}: \"{build}\""));
     }
+    if !has_keys(cluster) {
+        manifest = format!("{manifest}\n---\n{}", keys_secret()?);
+    }
     apply(cluster.kubectl(), &manifest)?;
     for deployment in PARTS {
         ready(cluster, parts::NAMESPACE, deployment)?;
     }
     Ok(())
+}
+
+fn has_keys(cluster: &Cluster) -> bool {
+    let get = ["get", "secret", "--namespace", parts::NAMESPACE, parts::KEYS];
+    succeeds(cluster.kubectl().args(get))
+}
+
+/// A new Secret with the keys of the test parts' safe ends, in JSON, which is YAML too.
+fn keys_secret() -> Result<String> {
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": parts::KEYS, "namespace": parts::NAMESPACE},
+        "stringData": keys::generate(&parts::hosts())?,
+    });
+    Ok(secret.to_string())
 }
 
 /// Installs the chart with these values on top of its defaults and waits until it is ready.

@@ -23,6 +23,15 @@ pub const MODEL_SERVER: &str = "model-server";
 /// Port of every Service.
 pub const PORT: u16 = 8080;
 
+/// Port of the https ends.
+pub const TLS_PORT: u16 = 8443;
+
+/// Port of the forward proxy beside the git server.
+pub const PROXY_PORT: u16 = 3128;
+
+/// Secret with the keys and certificates of the safe ends ([`crate::keys`]).
+pub const KEYS: &str = "git-server-keys";
+
 /// Name and password of the account that tasks push with; nobody else uses it, so it may be
 /// searched for in logs, objects and memory.
 pub const WRITER: (&str, &str) = ("writer", "writer-password-canary");
@@ -44,7 +53,7 @@ pub const MODEL_KEY: &str = "model-key-canary";
 
 /// Address of a Service as Pods reach it.
 pub fn address(service: &str) -> String {
-    format!("http://{service}.{NAMESPACE}.svc:{PORT}")
+    format!("http://{}:{PORT}", host(service))
 }
 
 /// Address of the git server inside the cluster.
@@ -55,6 +64,26 @@ pub fn git_url() -> String {
 /// Address of the scripted Messages API inside the cluster.
 pub fn model_url() -> String {
     address(MODEL_SERVER)
+}
+
+/// Full name of a Service's host.
+pub fn host(service: &str) -> String {
+    format!("{service}.{NAMESPACE}.svc")
+}
+
+/// Host names for which the safe ends have a certificate.
+pub fn hosts() -> Vec<String> {
+    [GIT_SERVER, GIT_ELSEWHERE, MODEL_SERVER].map(host).to_vec()
+}
+
+/// Address of a Service's https end as Pods reach it.
+pub fn safe_address(service: &str) -> String {
+    format!("https://{}:{TLS_PORT}", host(service))
+}
+
+/// Address of the proxy as Pods reach it.
+pub fn proxy_url() -> String {
+    format!("http://{}:{PROXY_PORT}", host(GIT_SERVER))
 }
 
 /// Content of a git credentials Secret for `url` and an account's name and password.

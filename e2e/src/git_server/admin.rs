@@ -10,7 +10,8 @@
 //! | `DELETE /_admin/rules/<id>` | ends a rule and lets go of what it holds |
 //! | `DELETE /_admin/rules` | the same for every rule |
 //! | `PUT /_admin/redirects/<name>` | `{"to": "http://host:port", "afterLogin": false}` |
-//! | `GET /_admin/requests` | every request so far |
+//! | `GET /_admin/requests` | every request so far, those over ssh at the end |
+//! | `GET /_admin/tunnels` | where the proxy's tunnels led so far |
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use super::repository;
 use super::request::repo_name;
 use super::rules::Rule;
 use super::serve::{Refusal, caller};
+use super::ssh;
 use super::state::{Redirect, State};
 
 /// The answer to a new rule.
@@ -48,6 +50,7 @@ pub fn routes(state: &Arc<State>) -> Router<Arc<State>> {
         .route("/rules/{id}", delete(remove_rule))
         .route("/redirects/{name}", put(set_redirect))
         .route("/requests", get(requests))
+        .route("/tunnels", get(tunnels))
         .layer(middleware::from_fn_with_state(Arc::clone(state), admins_only))
 }
 
@@ -111,7 +114,13 @@ async fn set_redirect(
 }
 
 async fn requests(Shared(state): Shared<Arc<State>>) -> Response {
-    Json(state.journal().entries()).into_response()
+    let mut entries = state.journal().entries();
+    entries.extend(ssh::entries(&state.settings.root));
+    Json(entries).into_response()
+}
+
+async fn tunnels(Shared(state): Shared<Arc<State>>) -> Json<Vec<String>> {
+    Json(state.tunnels().clone())
 }
 
 fn named(repo: &str) -> Result<String, Failure> {

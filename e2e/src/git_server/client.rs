@@ -76,6 +76,11 @@ impl Admin {
         self.0.get("/_admin/requests").await
     }
 
+    /// Where the proxy's tunnels led so far: host and port of each.
+    pub async fn tunnels(&self) -> anyhow::Result<Vec<String>> {
+        self.0.get("/_admin/tunnels").await
+    }
+
     /// How often a call to a repository got past the account check.
     pub async fn count(&self, repo: &str, call: Call) -> anyhow::Result<usize> {
         let counts = |entry: &&Entry| {

@@ -37,6 +37,7 @@ pub struct State {
     rules: Mutex<Rules>,
     journal: Mutex<Journal>,
     redirects: Mutex<BTreeMap<String, Redirect>>,
+    tunnels: Mutex<Vec<String>>,
 }
 
 impl State {
@@ -47,6 +48,7 @@ impl State {
             rules: Mutex::default(),
             journal: Mutex::default(),
             redirects: Mutex::default(),
+            tunnels: Mutex::default(),
         }
     }
 
@@ -58,6 +60,11 @@ impl State {
     /// The requests so far.
     pub fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the proxy's tunnels led so far.
+    pub fn tunnels(&self) -> MutexGuard<'_, Vec<String>> {
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The redirects by name.
