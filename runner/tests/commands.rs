@@ -27,7 +27,7 @@ async fn check(limit: u32, stopped: Option<Stopped>, commands: &[&str]) -> (Endi
     let progress = Progress::to("run", Scrub::default(), std::io::sink());
     let (_tell, state) = watch::channel(stopped);
     let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
-    let guard = Guard { percent: 0, memory: None, volumes: Vec::new(), progress: progress.clone() };
+    let guard = Guard::over(0, None, Vec::new(), &progress);
     let runner = Commands {
         cwd: dirs.worktree(),
         home: dirs.home.join("commands"),

@@ -37,7 +37,7 @@ impl Bench {
         let (tell, state) = watch::channel(None);
         let grace = Duration::from_millis(300);
         let progress = Progress::to("run", Scrub::default(), std::io::sink());
-        let guard = Guard { percent: 0, memory: None, volumes: Vec::new(), progress };
+        let guard = Guard::over(0, None, Vec::new(), &progress);
         let watch = Watch { idle_limit: 60, exit_limit: 60, grace, stop: Stop::of(state), guard };
         Self { dir: tempfile::tempdir().unwrap(), watch, tell, _turn: turn }
     }

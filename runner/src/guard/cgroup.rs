@@ -95,13 +95,11 @@ fn places(own: &str, mounted: &Path) -> (Version, Vec<PathBuf>) {
         })
     };
     let first = lines().find(|(_, controllers, _)| controllers.split(',').any(|c| c == "memory"));
-    let (version, mount, path) = match first {
-        Some((.., path)) => (Version::One, mounted.join("memory"), path),
-        None => {
-            let unified = lines().find(|(number, ..)| *number == "0");
-            let path = unified.map_or("/", |(.., path)| path);
-            (Version::Two, mounted.to_owned(), path)
-        }
+    let (version, mount, path) = if let Some((.., path)) = first {
+        (Version::One, mounted.join("memory"), path)
+    } else {
+        let unified = lines().find(|(number, ..)| *number == "0");
+        (Version::Two, mounted.to_owned(), unified.map_or("/", |(.., path)| path))
     };
     let path = Path::new(path.trim_start_matches('/'));
     // A path that leads out of the namespace says nothing about what is mounted here.

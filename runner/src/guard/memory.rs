@@ -15,6 +15,8 @@ pub const PATIENCE: u32 = 3;
 const RELIEF_LIMIT: Duration = Duration::from_secs(5);
 /// Time that a killed process gets to give its memory back before the next one is killed.
 const DEATH_LIMIT: Duration = Duration::from_secs(2);
+/// Time that the kernel's count gets to show it.
+const COUNT_LIMIT: Duration = Duration::from_millis(250);
 /// The fastest growth that the guard keeps up with, in bytes a second.
 const FASTEST: u64 = 4 << 30;
 
@@ -51,8 +53,25 @@ pub struct Memory {
     kernel_kills: u64,
     shortages: u32,
     since: Option<Instant>,
-    victim: Option<(i32, Instant)>,
-    stopped: bool,
+    victim: Option<Victim>,
+    /// How much was in use when it was to stop.
+    stopped_at: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Victim {
+    pid: i32,
+    at: Instant,
+    used: u64,
+}
+
+impl Victim {
+    /// True while its end may still show in what is used.
+    fn is_fresh(&self, used: u64, holders: &[Holder], now: Instant) -> bool {
+        let since = now.duration_since(self.at);
+        let is_alive = holders.iter().any(|holder| holder.pid == self.pid);
+        (is_alive && since < DEATH_LIMIT) || (used <= self.used && since < COUNT_LIMIT)
+    }
 }
 
 impl Memory {
@@ -65,7 +84,7 @@ impl Memory {
             shortages: 0,
             since: None,
             victim: None,
-            stopped: false,
+            stopped_at: None,
         }
     }
 
@@ -77,8 +96,8 @@ impl Memory {
         now: Instant,
         holders: impl FnOnce() -> Vec<Holder>,
     ) -> Act {
-        if kernel_kills > self.kernel_kills && !self.stopped {
-            return self.stop(Shortage::KernelKilled { limit: level.limit });
+        if kernel_kills > self.kernel_kills && self.stopped_at.is_none() {
+            return self.stop(level, Shortage::KernelKilled { limit: level.limit });
         }
         if level.used < threshold(level.limit, self.percent) {
             self.since = None;
@@ -90,35 +109,31 @@ impl Memory {
         });
         let shortage = Shortage::Memory { used: level.used, limit: level.limit };
         if !self.with_claude {
-            return if self.stopped { Act::Wait } else { self.stop(shortage) };
+            let is_stopped = self.stopped_at.is_some();
+            return if is_stopped { Act::Wait } else { self.stop(level, shortage) };
         }
         let holders = holders();
-        let dying = |(pid, at): &(i32, Instant)| {
-            now.duration_since(*at) < DEATH_LIMIT && holders.iter().any(|h| h.pid == *pid)
-        };
-        if self.victim.as_ref().is_some_and(dying) {
+        if self.victim.as_ref().is_some_and(|victim| victim.is_fresh(level.used, &holders, now)) {
             return Act::Wait;
         }
         let again = self.shortages > PATIENCE || now.duration_since(since) > RELIEF_LIMIT;
         let commands: u64 = holders.iter().map(|holder| holder.bytes).sum();
         // Ending what holds next to nothing helps nobody: then it is Claude itself.
         let largest = holders.into_iter().max_by_key(|holder| holder.bytes);
-        match largest.filter(|_| commands >= level.limit / 10) {
-            _ if again && !self.stopped => self.stop(shortage),
-            Some(holder) => {
-                self.victim = Some((holder.pid, now));
+        match (largest.filter(|_| commands >= level.limit / 10), self.stopped_at) {
+            (None, None) => self.stop(level, shortage),
+            _ if again && self.stopped_at.is_none() => self.stop(level, shortage),
+            (Some(holder), _) => {
+                self.victim = Some(Victim { pid: holder.pid, at: now, used: level.used });
                 Act::Kill(holder)
             }
-            None if !self.stopped => self.stop(shortage),
-            None if level.used >= threshold(level.limit, self.percent.midpoint(100)) => {
-                Act::KillClaude
-            }
-            None => Act::Wait,
+            (None, Some(then)) if level.used > then.midpoint(level.limit) => Act::KillClaude,
+            (None, Some(_)) => Act::Wait,
         }
     }
 
-    const fn stop(&mut self, why: Shortage) -> Act {
-        self.stopped = true;
+    const fn stop(&mut self, level: Level, why: Shortage) -> Act {
+        self.stopped_at = Some(level.used);
         Act::Stop(why)
     }
 }
@@ -170,9 +185,13 @@ mod tests {
         let now = Instant::now();
         let holders = || vec![holder(7, 100), holder(8, 400), holder(9, 5)];
         assert_eq!(memory.act(level(950), 0, now, holders), Act::Kill(holder(8, 400)));
-        assert_eq!(memory.act(level(950), 0, now, holders), Act::Wait);
+        assert_eq!(memory.act(level(990), 0, now, holders), Act::Wait, "it is dying");
         let gone = || vec![holder(7, 100), holder(9, 5)];
-        assert_eq!(memory.act(level(950), 0, now, gone), Act::Kill(holder(7, 100)));
+        assert_eq!(memory.act(level(950), 0, now, gone), Act::Wait, "it does not show yet");
+        assert_eq!(memory.act(level(951), 0, now, gone), Act::Kill(holder(7, 100)));
+        let later = now + Duration::from_millis(300);
+        let left = || vec![holder(9, 100)];
+        assert_eq!(memory.act(level(951), 0, later, left), Act::Kill(holder(9, 100)));
     }
 
     #[test]
@@ -190,20 +209,22 @@ mod tests {
         let mut memory = Memory::new(90, true, 0);
         let now = Instant::now();
         assert_eq!(memory.act(level(950), 0, now, || vec![holder(7, 99)]), short());
-        assert_eq!(memory.act(level(940), 0, now, Vec::new), Act::Wait);
-        assert_eq!(memory.act(level(950), 0, now, Vec::new), Act::KillClaude);
+        assert_eq!(memory.act(level(975), 0, now, Vec::new), Act::Wait);
+        assert_eq!(memory.act(level(976), 0, now, Vec::new), Act::KillClaude);
     }
 
     #[test]
     fn claude_is_stopped_when_it_happens_again_and_again_and_commands_are_ended_still() {
         let mut memory = Memory::new(90, true, 0);
         let now = Instant::now();
-        for number in 0..PATIENCE {
+        for number in 1..=PATIENCE {
+            let now = now + Duration::from_secs(number.into());
             let pid = i32::try_from(number).unwrap();
             let act = memory.act(level(950), 0, now, || vec![holder(pid, 500)]);
             assert_eq!(act, Act::Kill(holder(pid, 500)));
             memory.act(level(100), 0, now, Vec::new);
         }
+        let now = now + Duration::from_secs(9);
         assert_eq!(memory.act(level(950), 0, now, || vec![holder(50, 500)]), short());
         let act = memory.act(level(950), 0, now, || vec![holder(50, 500)]);
         assert_eq!(act, Act::Kill(holder(50, 500)));

@@ -69,14 +69,11 @@ impl Shortage {
 /// What is watched, and from how much on something is done.
 #[derive(Clone)]
 pub struct Guard {
-    /// Percentage of each limit; 0 for never.
-    pub percent: u32,
-    /// The container's memory, if it has a limit.
-    pub memory: Option<Cgroup>,
-    /// The volumes that have a limit.
-    pub volumes: Vec<Volume>,
-    /// Where it is told what was ended.
-    pub progress: Progress,
+    percent: u32,
+    memory: Option<Cgroup>,
+    kernel_kills: u64,
+    volumes: Vec<Volume>,
+    progress: Progress,
 }
 
 impl Guard {
@@ -92,8 +89,20 @@ impl Guard {
             volume("handoff", &dirs.handoff, scratch),
         ];
         volumes.retain(|volume| volume.limit > 0);
-        let (percent, progress) = (settings.guard, progress.clone());
-        Self { percent, memory: Cgroup::of_this_process(), volumes, progress }
+        Self::over(settings.guard, Cgroup::of_this_process(), volumes, progress)
+    }
+
+    /// A guard over these. It acts at `percent` of a limit, 0 for never, and tells `progress` what
+    /// it has ended.
+    pub fn over(
+        percent: u32,
+        memory: Option<Cgroup>,
+        volumes: Vec<Volume>,
+        progress: &Progress,
+    ) -> Self {
+        // Before anything starts that the kernel could kill.
+        let kernel_kills = memory.as_ref().map_or(0, Cgroup::kills);
+        Self { percent, memory, kernel_kills, volumes, progress: progress.clone() }
     }
 
     /// Begins to watch. `claude` is its process, which is asked to stop where any other below the
@@ -145,7 +154,7 @@ async fn watch_memory(
     claude: Option<i32>,
     tell: watch::Sender<Option<Shortage>>,
 ) {
-    let mut memory = Memory::new(guard.percent, claude.is_some(), group.kills());
+    let mut memory = Memory::new(guard.percent, claude.is_some(), guard.kernel_kills);
     while let Ok(level) = group.level() {
         let act = memory.act(level, group.kills(), Instant::now(), || holders(claude));
         match act {
@@ -160,11 +169,7 @@ async fn watch_memory(
                 ));
             }
             Act::KillClaude => claude.into_iter().for_each(end),
-            Act::Stop(shortage) => {
-                tell.send_if_modified(|found| {
-                    found.is_none() && found.insert(shortage) == &shortage
-                });
-            }
+            Act::Stop(shortage) => first(&tell, shortage),
         }
         tokio::time::sleep(memory::pause(level)).await;
     }
@@ -194,29 +199,35 @@ fn end(pid: i32) {
 
 async fn watch_volumes(guard: Guard, tell: watch::Sender<Option<Shortage>>) {
     let begin = Instant::now();
-    let gauge = |volume: Volume| (Gauge::new(&volume, guard.percent, begin), volume);
-    let mut gauges: Vec<_> = guard.volumes.into_iter().map(gauge).collect();
+    let begin_with = |volume: Volume| (Gauge::new(&volume, guard.percent, begin), volume);
+    let mut all: Vec<_> = guard.volumes.into_iter().map(begin_with).collect();
     while tell.borrow().is_none() {
         tokio::time::sleep(volume::LOOK).await;
-        for (gauge, volume) in &mut gauges {
-            let below = volume::below(&volume.path).unwrap_or_default();
+        for (gauge, volume) in &mut all {
+            let around = volume::around(&volume.path).unwrap_or_default();
             let began = Instant::now();
-            if !gauge.is_due(below, began) {
+            if !gauge.is_due(around, began) {
                 continue;
             }
             let (path, enough) = (volume.path.clone(), gauge.enough());
             let Ok(used) = spawn_blocking(move || volume::measure(&path, enough)).await else {
                 return;
             };
-            if gauge.take(used, below, began, Instant::now()) {
+            if gauge.take(used, around, began, Instant::now()) {
                 let (volume, limit) = (volume.name, volume.limit);
-                let shortage = Shortage::Disk { volume, used, limit };
-                tell.send_if_modified(|found| {
-                    found.is_none() && found.insert(shortage) == &shortage
-                });
+                first(&tell, Shortage::Disk { volume, used, limit });
             }
         }
     }
+}
+
+/// The first shortage counts: it is why everything is stopped.
+fn first(tell: &watch::Sender<Option<Shortage>>, shortage: Shortage) {
+    tell.send_if_modified(|found| {
+        let is_first = found.is_none();
+        found.get_or_insert(shortage);
+        is_first
+    });
 }
 
 /// A number of bytes as people read it.

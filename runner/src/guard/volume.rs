@@ -2,7 +2,7 @@
 //! several names once.
 //!
 //! A walk over many files costs, so it is repeated after a multiple of the time that it took, or
-//! earlier when the file system below has grown by much. Not here: what follows.
+//! earlier when the file system around it has grown by much. Not here: what follows.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +14,7 @@ use nix::sys::statvfs::statvfs;
 
 use super::memory::threshold;
 
-/// Time between looks at the file system below a volume.
+/// Time between looks at the file system around a volume.
 pub const LOOK: Duration = Duration::from_millis(250);
 /// Longest time of one walk; what it has seen by then counts.
 const WALK_LIMIT: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ pub struct Volume {
 pub struct Gauge {
     enough: u64,
     measured: u64,
-    below: u64,
+    around: u64,
     calm_until: Instant,
     rest_until: Instant,
 }
@@ -50,22 +50,22 @@ impl Gauge {
     /// Says that `enough` bytes are too much; nothing is measured yet.
     pub fn new(volume: &Volume, percent: u32, now: Instant) -> Self {
         let enough = threshold(volume.limit, percent);
-        Self { enough, measured: 0, below: 0, calm_until: now, rest_until: now }
+        Self { enough, measured: 0, around: 0, calm_until: now, rest_until: now }
     }
 
-    /// True when it is time to walk. `below` is what the whole file system holds now: other
+    /// True when it is time to walk. `around` is what the whole file system holds now: other
     /// writers count, so growth there is only a hint.
-    pub fn is_due(&self, below: u64, now: Instant) -> bool {
+    pub fn is_due(&self, around: u64, now: Instant) -> bool {
         let left = self.enough.saturating_sub(self.measured);
-        let grown = below.saturating_sub(self.below) >= left / 2;
+        let grown = around.saturating_sub(self.around) >= left / 2;
         now >= self.calm_until || (grown && now >= self.rest_until)
     }
 
     /// Takes the result of a walk that began at `began`; true when it is too much.
-    pub fn take(&mut self, measured: u64, below: u64, began: Instant, now: Instant) -> bool {
+    pub fn take(&mut self, measured: u64, around: u64, began: Instant, now: Instant) -> bool {
         let took = now.duration_since(began);
         self.measured = measured;
-        self.below = below;
+        self.around = around;
         self.calm_until = now + (took * REST).max(CALM);
         self.rest_until = now + took * SHORT_REST;
         measured >= self.enough
@@ -77,11 +77,11 @@ impl Gauge {
     }
 }
 
-/// Bytes that the file system below `path` holds, if it says.
-pub fn below(path: &Path) -> Option<u64> {
+/// Bytes that the file system around `path` holds, if it says.
+pub fn around(path: &Path) -> Option<u64> {
     let found = statvfs(path).ok()?;
     let blocks = found.blocks().saturating_sub(found.blocks_free());
-    Some(u64::from(blocks) * u64::from(found.fragment_size()))
+    Some(blocks * found.fragment_size())
 }
 
 /// Bytes that lie in `root`, counted until there are `enough` or the time is up. What cannot be
@@ -114,7 +114,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::{Duration, Instant};
 
-    use super::{Gauge, Volume, below, measure};
+    use super::{Gauge, Volume, around, measure};
 
     #[test]
     fn blocks_count_and_not_sizes_names_or_what_a_link_leads_to() {
@@ -139,7 +139,7 @@ mod tests {
             fs::write(root.path().join(name).join("f"), vec![1; 64 << 10]).unwrap();
         }
         assert!(measure(root.path(), 1) < measure(root.path(), u64::MAX));
-        assert!(below(root.path()).unwrap() > 0);
+        assert!(around(root.path()).unwrap() > 0);
     }
 
     #[test]
