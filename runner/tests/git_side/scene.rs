@@ -13,6 +13,7 @@ use runner::dirs::Dirs;
 use runner::ended::Ended;
 use runner::git::{Remote, Stop};
 use runner::handoff::{self, BundleNote, Extent, Resolution, ResolvedFile, RunResult};
+use runner::network::Network;
 use runner::perform;
 use runner::plan::{Conflict, Landed, Landing};
 use runner::progress::Progress;
@@ -45,6 +46,7 @@ impl Scene {
             url: root.path().join("remote.git").display().to_string(),
             protocols: "file",
             helper: None,
+            network: Network::default(),
             limit: None,
         };
         let attempt = Attempt {

@@ -51,7 +51,11 @@ fn a_change_lands_over_ssh_even_with_line_ends_of_another_system() {
 fn a_server_with_another_host_key_or_an_unknown_one_is_offered_no_key() {
     for (hosts, words) in [("reader", "shows the ED25519 host key SHA256:"), ("", "names no ")] {
         let (scene, sshd) = task("writer", Some("host"));
-        let known = if hosts.is_empty() { "git.example.com ssh-rsa AAAA\n".to_owned() } else { sshd.known(hosts) };
+        let known = if hosts.is_empty() {
+            "git.example.com ssh-rsa AAAA\n".to_owned()
+        } else {
+            sshd.known(hosts)
+        };
         fs::write(scene.attempt.dirs.credentials.join("known_hosts"), known).unwrap();
         let (reason, message) = refusal(&scene);
         assert_eq!(reason, Reason::SecretMismatch, "{message}");

@@ -101,7 +101,8 @@ fn program() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(std::env::home_dir()?.join(".cache")));
     let unpacked = cache.map(|cache| cache.join("claudetask-e2e/openssh/usr/sbin/sshd"));
-    let found = unpacked.into_iter().chain([PathBuf::from("/usr/sbin/sshd")]).find(|at| at.exists());
+    let found =
+        unpacked.into_iter().chain([PathBuf::from("/usr/sbin/sshd")]).find(|at| at.exists());
     found.expect("no sshd: `cargo verify` unpacks one, or install the package openssh-server")
 }
 
