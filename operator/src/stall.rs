@@ -148,7 +148,9 @@ fn before_the_start(facts: &PhaseFacts, events: &[EventView]) -> Option<Ending> 
 
 /// The network or the runtime refuses the sandbox that containers are started in.
 fn no_sandbox(events: &[EventView]) -> Option<Ending> {
-    let event = latest(events, |event| event.reason == "FailedCreatePodSandBox")?;
+    let event = latest(events, |event| {
+        matches!(event.reason.as_str(), "FailedCreatePodSandBox" | "NetworkNotReady")
+    })?;
     Some(ending(Reason::Lost, format!("{NOTHING_STARTED}: {}: {}", event.reason, event.message)))
 }
 

@@ -4,6 +4,7 @@
 
 use crd::status::{ConditionStatus, SUCCEEDED};
 use crd::{ClaudeTask, Outcome, Phase, Report};
+use jiff::Timestamp;
 use operator::decide::{Action, decide};
 use operator::view::{JobSeen, JobView, Observed, PodSeen};
 use serde_json::json;
@@ -35,6 +36,7 @@ struct World {
     done: usize,
     running: bool,
     dead_node: bool,
+    hangs: bool,
     has_pushed: bool,
     writes: usize,
     verdict: Option<String>,
@@ -52,6 +54,7 @@ impl World {
             done: 0,
             running: false,
             dead_node: false,
+            hangs: false,
             has_pushed: false,
             writes: 0,
             verdict: None,
@@ -140,13 +143,14 @@ impl World {
                 if !finished && self.tombstone.is_none() && self.done == 0 && !self.running {
                     let mut pod = Pod::new();
                     pod.0["metadata"]["creationTimestamp"] = json!(at(self.now));
-                    self.pod = Some(pod);
+                    self.pod = Some(pod.with("startTime", at(self.now).to_string()));
                 } else {
                     self.fail_job();
                 }
             }
             Some(pod) if self.dead_node => self.pod = Some(pod),
             Some(pod) if !pod.0["metadata"]["deletionTimestamp"].is_null() => self.stop(pod),
+            Some(pod) if self.hangs => self.pod = Some(self.end_late(pod)),
             Some(pod) => self.pod = Some(self.step(pod)),
         }
     }
@@ -156,6 +160,19 @@ impl World {
             let failed = json!({"conditions": [{"type": "Failed", "status": "True"}]});
             job.status = serde_json::from_value(failed).unwrap();
         }
+    }
+
+    /// The kubelet ends a Pod in which nothing goes on at the Pod's own deadline.
+    fn end_late(&self, pod: Pod) -> Pod {
+        let start: Timestamp = serde_json::from_value(pod.0["status"]["startTime"].clone()).unwrap();
+        if at(self.now - DEADLINE) < start || pod.0["status"]["phase"] == "Failed" {
+            return pod;
+        }
+        let ended = match Phase::ALL.get(self.done).filter(|_| self.running) {
+            Some(phase) => pod.ended(phase.container(), (self.now, self.now), 143, "Error", ""),
+            None => pod,
+        };
+        ended.with("phase", "Failed").with("reason", "DeadlineExceeded")
     }
 
     /// A Pod on its way out first fails, then vanishes.
@@ -187,7 +204,7 @@ impl World {
 
     /// People and nodes.
     fn disturb(&mut self) {
-        match self.dice.below(6) {
+        match self.dice.below(7) {
             0 => self.delete_job(),
             1 => self.pod = self.pod.take().map(Pod::deleting),
             2 => self.dead_node = true,
@@ -197,6 +214,7 @@ impl World {
                 self.pod = self.pod.take().map(|pod| evicted(pod).deleting());
             }
             4 => self.now += 400,
+            5 => self.hangs = true,
             _ => self.tombstone = None,
         }
     }
@@ -266,7 +284,7 @@ fn whatever_interferes_there_is_one_verdict_in_time_and_it_stays() {
         }
         *endings.entry(world.ending()).or_default() += 1;
     }
-    for reason in ["Pushed", "Lost", "Evicted", "Timeout"] {
+    for reason in ["Pushed", "Lost", "Evicted", "Timeout", "NodeLost"] {
         assert!(endings.contains_key(reason), "the stories are too tame: {endings:?}");
     }
 }
