@@ -15,7 +15,9 @@ use e2e::cluster::{Cluster, Progress, Target, address, member, proc, process};
 fn a_killed_cluster_is_replaced_and_an_ended_one_leaves_nothing() {
     let progress = Progress::to_stderr();
     let layout = Layout::from_env().unwrap();
-    drop(Cluster::up(&Target::Own, &progress).unwrap());
+    let cluster = Cluster::up(&Target::Own, &progress).unwrap();
+    assert!(cluster.second_node(&progress).unwrap().is_well());
+    drop(cluster);
 
     let socket = member::FIRST.socket(&layout).display().to_string();
     let shims = proc::shims(&proc::command_lines(), &socket);
@@ -27,6 +29,8 @@ fn a_killed_cluster_is_replaced_and_an_ended_one_leaves_nothing() {
 
     let cluster = Cluster::up(&Target::Own, &progress).unwrap();
     assert_eq!(own::health(&layout), Health::Well);
+    assert!(!member::SECOND.directory(&layout).exists(), "the second node comes when asked for");
+    assert!(cluster.second_node(&progress).unwrap().is_well());
     drop(cluster);
 
     own::down(&layout, &progress).unwrap();
@@ -45,5 +49,10 @@ fn assert_nothing_is_left(layout: &Layout, mounts: &str) {
         .into_iter()
         .filter(|(_, words)| words.iter().any(|word| word.contains(&name)))
         .collect();
+    assert!(left.is_empty(), "{left:?}");
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").unwrap().flatten();
+    let cgroup = member::SECOND.cgroup.unwrap();
+    let left: Vec<_> =
+        hierarchies.map(|one| one.path().join(cgroup)).filter(|one| one.exists()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
