@@ -164,7 +164,8 @@ impl World {
 
     /// The kubelet ends a Pod in which nothing goes on at the Pod's own deadline.
     fn end_late(&self, pod: Pod) -> Pod {
-        let start: Timestamp = serde_json::from_value(pod.0["status"]["startTime"].clone()).unwrap();
+        let start: Timestamp =
+            serde_json::from_value(pod.0["status"]["startTime"].clone()).unwrap();
         if at(self.now - DEADLINE) < start || pod.0["status"]["phase"] == "Failed" {
             return pod;
         }
