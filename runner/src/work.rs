@@ -5,7 +5,6 @@
 //! agent's commits count. Not here: what the git side does with it, and no credential.
 
 use std::fs;
-use std::path::PathBuf;
 
 use crd::spec::Author;
 
@@ -13,6 +12,7 @@ use crate::dirs::Dirs;
 use crate::handoff::{self, BUNDLE_REF, BundleNote, Extent};
 use crate::progress::Progress;
 
+pub mod acceptable;
 pub mod change;
 pub mod choice;
 pub mod leftovers;
@@ -34,9 +34,10 @@ pub struct Work {
     pub shadow: Shadow,
     origin: Origin,
     message: String,
-    handoff: PathBuf,
+    dirs: Dirs,
     number: u32,
     saved: Option<Snapshot>,
+    shortened: Option<String>,
 }
 
 /// The work as it is now.
@@ -103,7 +104,15 @@ impl Work {
     ) -> Self {
         let mut shadow = Shadow::new(dirs, author, progress);
         shadow.ground = Some(origin.first.clone());
-        Self { shadow, origin, message, handoff: dirs.handoff.clone(), number: 0, saved: None }
+        Self {
+            shadow,
+            origin,
+            message,
+            dirs: dirs.clone(),
+            number: 0,
+            saved: None,
+            shortened: None,
+        }
     }
 
     /// Looks at the work tree and changes nothing in it.
@@ -143,6 +152,11 @@ impl Work {
         Ok(())
     }
 
+    /// What a reader of the verdict should know of what was handed over last, in sentences.
+    pub fn remarks(&self, work: &Snapshot, rest: Rest) -> Vec<String> {
+        work.remarks(rest).into_iter().chain(self.shortened.clone()).collect()
+    }
+
     /// Hands the work over when it differs from what was handed over last; the commit.
     ///
     /// # Errors
@@ -175,20 +189,36 @@ impl Work {
         Ok(commit)
     }
 
+    /// Hands over as much as can be: everything, else without the rest, else the files alone.
     fn hand_over(
         &mut self,
         work: &Snapshot,
         extent: Extent,
         rest: Rest,
     ) -> Result<Option<String>, WorkError> {
-        let whole = self.commit(work).and_then(|commit| self.with_rest(commit, work, rest));
-        let tried = whole.and_then(|commit| self.bundle(commit, extent));
-        if tried.is_ok() || work.head.is_none() {
-            return tried;
+        let files = Snapshot { head: None, left: Vec::new(), ..work.clone() };
+        let alone = (!work.left.is_empty() && rest == Rest::Kept).then_some((work, Rest::Left));
+        let commits = [Some((work, rest)), alone].into_iter().flatten();
+        self.shortened = None;
+        for (work, rest) in commits.filter(|_| work.head.is_some()) {
+            match self.hand_over_all(work, extent, rest) {
+                Ok(commit) => return Ok(commit),
+                Err(error) => {
+                    self.shortened = Some(format!("Not all commits can be handed over: {error}."))
+                }
+            }
         }
-        // Objects of the agent's own commits are gone: the files are there still.
-        let files = Snapshot { head: None, ..work.clone() };
-        let commit = self.commit(&files)?;
+        self.hand_over_all(&files, extent, Rest::Left)
+    }
+
+    fn hand_over_all(
+        &mut self,
+        work: &Snapshot,
+        extent: Extent,
+        rest: Rest,
+    ) -> Result<Option<String>, WorkError> {
+        let commit = self.commit(work)?;
+        let commit = self.with_rest(commit, work, rest)?;
         self.bundle(commit, extent)
     }
 
@@ -238,12 +268,18 @@ impl Work {
         let Some(commit) = commit else { return Ok(None) };
         self.number += 1;
         let number = self.number;
-        let part = self.handoff.join(format!(".{number}.bundle.part"));
+        let part = self.dirs.handoff.join(format!(".{number}.bundle.part"));
         self.shadow.bundle(&part, BUNDLE_REF, &commit, &self.origin.start)?;
-        fs::rename(&part, self.handoff.join(format!("{number}.bundle")))
+        fs::rename(&part, self.dirs.handoff.join(format!("{number}.bundle")))
             .map_err(|error| WorkError::Io("the bundle", error))?;
+        if extent == Extent::Final
+            && let Err(error) = self.shadow.try_import(&self.dirs, number)
+        {
+            self.forget(number);
+            return Err(error);
+        }
         let note = BundleNote { extent, commit: commit.clone() };
-        handoff::publish(&self.handoff, &format!("{number}.json"), &note)?;
+        handoff::publish(&self.dirs.handoff, &format!("{number}.json"), &note)?;
         self.forget(number.saturating_sub(2));
         Ok(Some(commit))
     }
@@ -252,7 +288,7 @@ impl Work {
     fn forget(&self, number: u32) {
         for name in [format!("{number}.json"), format!("{number}.bundle")] {
             // It may not be there, and it does no harm when it stays.
-            let _ = fs::remove_file(self.handoff.join(name));
+            let _ = fs::remove_file(self.dirs.handoff.join(name));
         }
     }
 }

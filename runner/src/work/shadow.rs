@@ -47,6 +47,9 @@ pub enum WorkError {
     /// The file system said no.
     #[error("{0}: {1}")]
     Io(&'static str, #[source] io::Error),
+    /// The git side would not take it.
+    #[error(transparent)]
+    Refused(#[from] crate::bundle::Refused),
     /// A file of one's own cannot be written.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

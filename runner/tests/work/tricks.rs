@@ -192,3 +192,34 @@ fn a_repository_that_is_gone_is_made_anew_for_what_follows() {
         assert_eq!(git(&pod.tree(), &["status", "--porcelain"]), " D o.txt", "{script}");
     }
 }
+
+#[test]
+fn a_history_that_the_git_side_refuses_is_replaced_by_its_files() {
+    let mut pod = Pod::new();
+    // A tree with a mode that fsck refuses, as old tools wrote it.
+    pod.shell(
+        "echo x > x; git add x; git commit -qm Mine; blob=$(git rev-parse HEAD:x); \
+         printf '0100644 x\\0' > ../tree; printf \"$(echo $blob | sed 's/../\\\\x&/g')\" >> ../tree; \
+         tree=$(git hash-object -t tree -w --literally --stdin < ../tree); \
+         old=$(git commit-tree -p HEAD -m Old $tree); \
+         git reset -q --hard $(git commit-tree -p HEAD -p $old -m Merge HEAD^{tree})",
+    );
+    let (snapshot, _) = pod.end(Rest::Left);
+    let (log, files) = pod.arrives();
+    assert_eq!(log, ["Add it (Claude)"]);
+    assert_eq!(files, [".gitignore", "a.txt", "b.txt", "x"]);
+    let remarks = pod.work.remarks(&snapshot, Rest::Left).join(" ");
+    assert!(remarks.contains("Not all commits can be handed over"), "{remarks}");
+}
+
+#[test]
+fn a_branch_that_cannot_be_read_costs_no_commit_of_the_work() {
+    let mut pod = Pod::new();
+    pod.shell(
+        "git checkout -qb o; echo 1 > lost; git add .; git commit -qm Lost; \
+         blob=$(git rev-parse HEAD:lost); git checkout -q claude/x; echo 2 > x; git add .; \
+         git commit -qm Mine; rm -f .git/objects/${blob:0:2}/${blob:2}",
+    );
+    pod.end(Rest::Kept);
+    assert_eq!(pod.arrives().0, ["Mine (A)"]);
+}
