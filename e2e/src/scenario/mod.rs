@@ -16,6 +16,7 @@ mod admission;
 mod agent;
 mod conflicts;
 mod continuing;
+mod guards;
 mod histories;
 mod landing;
 mod leader;
@@ -24,6 +25,7 @@ mod operator;
 mod pod;
 mod refusal;
 mod secrecy;
+mod setup;
 mod targets;
 mod transport;
 
@@ -62,6 +64,7 @@ pub fn side_by_side() -> Vec<Scenario> {
     // The slow ones first, so that none of them is left over at the end.
     [
         nodes::ALL,
+        guards::ALL,
         pod::ALL,
         admission::ALL,
         landing::ALL,
@@ -71,6 +74,7 @@ pub fn side_by_side() -> Vec<Scenario> {
         continuing::ALL,
         histories::ALL,
         secrecy::ALL,
+        setup::ALL,
         access::ALL,
         transport::ALL,
         refusal::ALL,
@@ -80,5 +84,5 @@ pub fn side_by_side() -> Vec<Scenario> {
 
 /// Scenarios that touch what all share, and are played one after the other.
 pub fn one_by_one() -> Vec<Scenario> {
-    [operator::ALL, transport::INSTALLED, leader::ALL].concat()
+    [operator::ALL, guards::off::ALL, transport::INSTALLED, leader::ALL].concat()
 }

@@ -24,8 +24,6 @@ super::scenarios!["pod":
     a_pod_that_no_node_takes_is_unschedulable,
     a_deleted_pod_keeps_its_work_on_the_checkpoint,
     a_deleted_pod_tells_what_was_paid,
-    a_command_that_eats_all_memory_is_told_apart,
-    a_full_workspace_is_evicted,
 ];
 
 fn secret(name: &str) -> SecretName {
@@ -144,25 +142,6 @@ async fn a_deleted_pod_tells_what_was_paid(case: Case<'_>) -> anyhow::Result<()>
     let usage = verdict.status.usage.unwrap_or_default();
     ensure!(usage.cost_usd > crd::Usd::ZERO, "{usage:?}");
     Ok(())
-}
-
-async fn a_command_that_eats_all_memory_is_told_apart(case: Case<'_>) -> anyhow::Result<()> {
-    case.repository(&[("a.txt", "one\n")]).await?;
-    case.script([case.shell("head -c 2G /dev/zero | tail"), Step::text("Done.")]).await?;
-    let limits = Quantities { memory: Some("640Mi".to_owned()), ..Quantities::default() };
-    let little = Resources { requests: Quantities::default(), limits };
-    let verdict = case.run(|spec| spec.environment.resources = Some(little)).await?;
-    verdict.expect(Reason::OutOfMemory)
-}
-
-async fn a_full_workspace_is_evicted(case: Case<'_>) -> anyhow::Result<()> {
-    case.repository(&[("a.txt", "one\n")]).await?;
-    // The limit of the volume is set when the operator is installed for scenarios. The kubelet
-    // measures now and then, and until it does the agent must be seen to be alive.
-    let fill = case.shell("head -c 400M /dev/zero > big.bin");
-    let go_on = case.shell("timeout 8 tail -f /dev/null; true");
-    case.script(std::iter::once(fill).chain(std::iter::repeat_n(go_on, 15))).await?;
-    case.run(|_| ()).await?.expect(Reason::Evicted)
 }
 
 /// Waits until a phase of the task runs; for scenarios that act in the middle of it.
