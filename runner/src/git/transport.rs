@@ -171,3 +171,85 @@ fn ssh(login: &SshLogin, lent: &mut Lent) -> io::Result<String> {
         hosts.display()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dirs::Dirs;
+    use crate::git::{Git, Stop};
+
+    const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----\n";
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
+    /// A container with this Secret.
+    fn container(keys: &[(&str, &str)]) -> (tempfile::TempDir, Dirs, Helper) {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(root.path()).unwrap();
+        for (key, value) in keys {
+            fs::write(dirs.credentials.join(key), value).unwrap();
+        }
+        let helper = Helper { program: "runner".into(), directory: dirs.credentials.clone() };
+        (root, dirs, helper)
+    }
+
+    /// What git's own child sees when git is equipped for `url`: environment, and the settings.
+    fn seen(dirs: &Dirs, url: &str, network: &Network, helper: Option<&Helper>) -> String {
+        let show = "!env; git config --list; tr '\\0' ' ' </proc/$PPID/cmdline";
+        let git = Git::worktree(dirs, &dirs.home, &Stop::default());
+        let command = git.command("show-all").setting("alias.show-all", show);
+        let (command, _lent) = equip(command, url, network, helper).unwrap();
+        String::from_utf8(command.run().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_ssh_key_is_in_no_argument_and_in_no_variable() {
+        let url = "git@git.example.com:acme/shop.git";
+        let keys = [("url", url), ("ssh-privatekey", KEY), ("known_hosts", "h ssh-rsa canary")];
+        let (_root, dirs, helper) = container(&keys);
+        let proxy = Proxy { https: "http://p:1".to_owned(), ..Proxy::default() };
+        let network = Network { proxy, ..Network::default() };
+        let seen = seen(&dirs, url, &network, Some(&helper));
+        assert!(seen.contains("GIT_SSH_COMMAND=ssh -F /dev/null -o BatchMode=yes"), "{seen}");
+        assert!(seen.contains("-o IdentityFile=/proc/"), "{seen}");
+        assert!(!seen.contains("canary") && !seen.contains("http://p:1"), "{seen}");
+    }
+
+    #[test]
+    fn a_proxy_is_for_its_scheme_and_outranks_the_repositorys() {
+        let (_root, dirs, _) = container(&[]);
+        let proxy = Proxy {
+            http: "http://plain:1".to_owned(),
+            https: "http://safe:1".to_owned(),
+            none: ".svc".to_owned(),
+        };
+        let network = Network { proxy, ..Network::default() };
+        let https = seen(&dirs, "https://git.example.com/a.git", &network, None);
+        assert!(https.contains("http.proxy=http://safe:1") && https.contains("no_proxy=.svc"));
+        let http = seen(&dirs, "http://git.example.com/a.git", &network, None);
+        assert!(http.contains("http.proxy=http://plain:1"), "{http}");
+        let none = seen(&dirs, "https://git.example.com/a.git", &Network::default(), None);
+        assert!(none.contains("http.proxy=\n") && !none.contains("no_proxy"), "{none}");
+    }
+
+    #[test]
+    fn own_certificates_are_added_to_the_usual_ones() {
+        let (_root, dirs, helper) = container(&[("ca.crt", CERTIFICATE)]);
+        let bundle = dirs.trust.join("ca.crt");
+        fs::write(&bundle, CERTIFICATE.replace("MIIB", "MIIC")).unwrap();
+        let all = authorities(Some(&bundle), Some(&helper.directory)).unwrap().unwrap();
+        assert!(all.contains("\nMIIB\n") && all.contains("\nMIIC\n"), "{all}");
+        let system = fs::read_to_string(SYSTEM_BUNDLE).unwrap_or_default();
+        assert!(all.starts_with(system.trim_end()));
+        assert_eq!(authorities(None, None).unwrap(), None);
+        fs::write(&bundle, "nothing").unwrap();
+        assert!(matches!(authorities(Some(&bundle), None), Err(Unready::TrustBundle)));
+    }
+
+    #[test]
+    fn ssh_without_a_secret_is_refused() {
+        let (_root, dirs, _) = container(&[]);
+        let git = Git::worktree(&dirs, &dirs.home, &Stop::default());
+        let equipped = equip(git.command("x"), "git@h:a/b", &Network::default(), None).map(|_| ());
+        assert!(matches!(equipped, Err(Unready::Secret(Unusable::Unnamed))));
+    }
+}
