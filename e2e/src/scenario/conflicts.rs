@@ -188,16 +188,17 @@ async fn a_conflict_of_symbolic_links_is_refused_at_once(case: Case<'_>) -> anyh
 
 async fn a_submodule_conflict_is_refused_at_once(case: Case<'_>) -> anyhow::Result<()> {
     let work = case.repository(&[("a.txt", "one\n")]).await?;
-    let take = |digit: &str| format!("160000,{},library", digit.repeat(40));
-    let mine = format!(
-        "mkdir library && git update-index --add --cacheinfo {} && git commit -qm 'A submodule'",
-        take("1")
-    );
-    let theirs = async || {
-        fs::create_dir(work.path().join("library"))?;
-        work.git(&["update-index", "--add", "--cacheinfo", &take("2")]).await.map(drop)
+    let entry = |digit: &str| format!("160000,{},library", digit.repeat(40));
+    let take = async |digit: &str| {
+        work.git(&["update-index", "--add", "--cacheinfo", &entry(digit)]).await.map(drop)
     };
-    refused_at_once(&case, &work, &mine, "library: a submodule conflict", theirs).await
+    fs::create_dir(work.path().join("library"))?;
+    take("1").await?;
+    work.commit("A submodule").await?;
+    work.push(&case.remote(), &["main"]).await?;
+    let mine = format!("git update-index --cacheinfo {} && git commit -qm 'Newer'", entry("2"));
+    let words = "library: a submodule conflict";
+    refused_at_once(&case, &work, &mine, words, async || take("3").await).await
 }
 
 async fn a_conflict_in_files_with_odd_names_is_resolved(case: Case<'_>) -> anyhow::Result<()> {

@@ -224,6 +224,9 @@ fn a_second_pod_of_the_same_task_pushes_nothing() {
     for direct in [false, true] {
         let mut scene = landed(direct, false);
         let first = scene.attempt.clone();
+        // Otherwise the second would deliver the first one's work, and at the same second even the
+        // same commit.
+        scene.ask(&["update-ref", "-d", CHECKPOINT]);
         scene.restart();
         scene.clone();
         scene.agent_commit("Another way", &[("a", Some("c\n"))]);

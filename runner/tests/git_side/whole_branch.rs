@@ -19,7 +19,7 @@ fn scene(commits: Commits, change: impl FnOnce(&mut TaskDocument)) -> Scene {
         task.repository.reference = Some("feature".to_owned());
         task.rebase.onto = Some("main".to_owned());
         task.rebase.commits = commits;
-        task.branch = "feature".to_owned();
+        task.branch.replace_range(.., "feature");
         change(task);
     });
     let marked = format!("Second\n\n{OTHER}");
@@ -259,6 +259,8 @@ fn a_second_pod_neither_works_nor_pushes_again() {
     scene.result(Outcome::Succeeded, None);
     scene.rebase();
     let slow = scene.attempt.clone();
+    // Otherwise the second Pod would deliver the first one's work.
+    scene.ask(&["update-ref", "-d", CHECKPOINT]);
     scene.restart();
     scene.clone();
     scene.agent_commit("Fast", &[("a", Some("fast\n"))]);
