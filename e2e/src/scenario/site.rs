@@ -59,7 +59,7 @@ pub struct Site {
     /// Name of the run's namespace, which those that are [`Self::apart`] carry as a label.
     run: String,
     /// Keeps the addresses of both valid.
-    _reach: Arc<[Reach; 2]>,
+    reach: Arc<[Reach; 2]>,
 }
 
 impl Site {
@@ -83,7 +83,7 @@ impl Site {
             cluster,
             outpost: Outpost::default(),
             run: tasks,
-            _reach: Arc::new(reach),
+            reach: Arc::new(reach),
         };
         site.prepare().await?;
         Ok(site)
@@ -101,7 +101,7 @@ impl Site {
             model: self.model.clone(),
             outpost: Outpost::default(),
             run: self.run.clone(),
-            _reach: Arc::clone(&self._reach),
+            reach: Arc::clone(&self.reach),
         };
         site.prepare().await?;
         let notes: BTreeMap<_, _> = annotations.iter().cloned().collect();
