@@ -4,8 +4,6 @@
 //! The git side judges what is handed back once more ([`crate::push`]); what is refused here is
 //! only refused earlier, while Claude can still correct it. Not here: any commit.
 
-use std::sync::Arc;
-
 use crd::status::Usage;
 use crd::{Outcome, Phase, Reason, Report, Usd};
 use tokio::task::block_in_place;
@@ -15,7 +13,7 @@ use crate::claude::command::Session;
 use crate::claude::stop::Stop;
 use crate::claude::sweep;
 use crate::claude::verdict::{Failure, Verdict};
-use crate::commands::{self, Commands, FailedCommand};
+use crate::commands::{self, FailedCommand};
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::ended::Ended;
@@ -25,11 +23,11 @@ use crate::plan::{Landed, Landing, Start};
 use crate::progress::Progress;
 use crate::run::REPAIRS;
 use crate::scrub::Scrub;
-use crate::setup::setup;
 use crate::work::Shadow;
 
 pub mod ask;
 pub mod desk;
+mod prepare;
 
 use ask::Ask;
 use desk::{Desk, Unusable};
@@ -115,7 +113,7 @@ impl<'a> Resolve<'a> {
         let document = &config.document;
         let shadow = Shadow::new(dirs, &document.push.author, progress);
         let (session, spent) = earlier(dirs);
-        let onto = start.onto_ref.strip_prefix("refs/heads/").unwrap_or(&start.onto_ref);
+        let onto = ask::onto(start, &document.branch);
         Self {
             config,
             dirs,
@@ -124,7 +122,7 @@ impl<'a> Resolve<'a> {
             agent: Agent::new(config, dirs, progress, stop.clone(), session, spent),
             stop,
             desk: Desk { shadow, landed, scope: document.rebase.scope, handoff: &dirs.handoff },
-            ask: Ask { landed, onto: onto.to_owned(), config },
+            ask: Ask { landed, onto, config },
             rounds: 0,
             is_unprepared: false,
         }
@@ -165,55 +163,6 @@ impl<'a> Resolve<'a> {
             self.progress.phase(if is_resolved { "A repair" } else { "Another round" });
             self.turn(&prompt).await?;
         }
-    }
-
-    /// Lets the task's own commands prepare the work tree, since HOME and what they left there are
-    /// new in this container. Conflict markers may make them fail: then they run once more when
-    /// the conflict is resolved.
-    async fn prepare(&mut self) -> Result<(), Ending> {
-        let failed = self.setup().await.err();
-        match failed {
-            Some(Verdict::Failed(failure))
-                if failure.reason == Reason::SetupFailed
-                    && matches!(self.desk.landed, Landed::Conflicts(_)) =>
-            {
-                let text = "The setup is run again when the conflict is resolved";
-                self.progress.warning(format!("{} {text}", failure.message));
-                self.is_unprepared = true;
-                Ok(())
-            }
-            Some(verdict) => Err(verdict.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// The same without mercy, before the first check, if it failed the first time.
-    async fn prepare_again(&mut self) -> Result<(), Ending> {
-        if !self.is_unprepared || self.config.document.verify.is_empty() {
-            return Ok(());
-        }
-        self.is_unprepared = false;
-        Ok(self.setup().await?)
-    }
-
-    async fn setup(&mut self) -> Result<(), Verdict> {
-        let setup_commands = &self.config.document.setup;
-        if setup_commands.is_empty() {
-            return Ok(());
-        }
-        let failed = |error: Unusable| {
-            let message = format!("What the setup left cannot be read: {error}.");
-            Verdict::failed(Reason::AgentFailed, message)
-        };
-        let before = block_in_place(|| self.desk.tree()).map_err(failed)?;
-        let done = setup(&self.commands(), setup_commands).await;
-        block_in_place(|| self.desk.note_leftovers(&before)).map_err(failed)?;
-        done
-    }
-
-    fn commands(&self) -> Commands<'a> {
-        let busy = Arc::clone(&self.agent.busy);
-        Commands::new(&self.config.document, self.dirs, self.progress, self.stop.clone(), busy)
     }
 
     /// The first turn on a conflict.

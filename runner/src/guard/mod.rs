@@ -198,22 +198,22 @@ fn end(pid: i32) {
 }
 
 async fn watch_volumes(guard: Guard, tell: watch::Sender<Option<Shortage>>) {
-    let begin = Instant::now();
-    let begin_with = |volume: Volume| (Gauge::new(&volume, guard.percent, begin), volume);
-    let mut all: Vec<_> = guard.volumes.into_iter().map(begin_with).collect();
+    let now = Instant::now();
+    let gauge = |volume: Volume| (Gauge::new(&volume, guard.percent, now), volume);
+    let mut all: Vec<_> = guard.volumes.into_iter().map(gauge).collect();
     while tell.borrow().is_none() {
         tokio::time::sleep(volume::LOOK).await;
-        for (gauge, volume) in &mut all {
+        for (level, volume) in &mut all {
             let around = volume::around(&volume.path).unwrap_or_default();
             let began = Instant::now();
-            if !gauge.is_due(around, began) {
+            if !level.is_due(around, began) {
                 continue;
             }
-            let (path, enough) = (volume.path.clone(), gauge.enough());
+            let (path, enough) = (volume.path.clone(), level.enough());
             let Ok(used) = spawn_blocking(move || volume::measure(&path, enough)).await else {
                 return;
             };
-            if gauge.take(used, around, began, Instant::now()) {
+            if level.take(used, around, began, Instant::now()) {
                 let (volume, limit) = (volume.name, volume.limit);
                 first(&tell, Shortage::Disk { volume, used, limit });
             }
