@@ -63,18 +63,15 @@ pub fn transport(url: &str) -> Option<Transport> {
 }
 
 fn parse(url: &str) -> Option<Address<'_>> {
-    let (transport, authority, path) = match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let all = [Transport::Https, Transport::Http, Transport::Ssh];
-            let transport = all.into_iter().find(|transport| transport.protocol() == scheme)?;
-            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-            (transport, authority, path)
-        }
+    let (transport, authority, path) = if let Some((scheme, rest)) = url.split_once("://") {
+        let all = [Transport::Https, Transport::Http, Transport::Ssh];
+        let transport = all.into_iter().find(|transport| transport.protocol() == scheme)?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        (transport, authority, path)
+    } else {
         // As scp writes it: no port, and the user tells it from a drive or a file.
-        None => {
-            let (authority, path) = url.split_once(':').filter(|(place, _)| place.contains('@'))?;
-            (Transport::Ssh, authority, path.strip_prefix('/').unwrap_or(path))
-        }
+        let (authority, path) = url.split_once(':').filter(|(place, _)| place.contains('@'))?;
+        (Transport::Ssh, authority, path.strip_prefix('/').unwrap_or(path))
     };
     let (user, place) = match authority.split_once('@') {
         Some((user, place)) if transport == Transport::Ssh => (Some(user), place),

@@ -54,7 +54,7 @@ pub enum Unusable {
 pub struct SshLogin {
     /// The private key as ssh wants it.
     pub key: String,
-    /// The host keys that are trusted (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+    /// The host keys that are trusted (sshd(8), `SSH_KNOWN_HOSTS FILE FORMAT`).
     pub hosts: String,
 }
 

@@ -21,7 +21,7 @@ use crate::network::Network;
 /// The certificates that the image trusts (Debian, `ca-certificates`).
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Options of ssh, each with the accident that it prevents (ssh_config(5)).
+/// Options of ssh, each with the accident that it prevents (`ssh_config(5)`).
 const SSH_OPTIONS: [&str; 21] = [
     // Nobody is there to answer a question.
     "BatchMode=yes",

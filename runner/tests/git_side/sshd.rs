@@ -103,24 +103,25 @@ fn program() -> PathBuf {
     let unpacked = cache.map(|cache| cache.join("claudetask-e2e/openssh/usr/sbin/sshd"));
     let found =
         unpacked.into_iter().chain([PathBuf::from("/usr/sbin/sshd")]).find(|at| at.exists());
-    found.expect("no sshd: `cargo verify` unpacks one, or install the package openssh-server")
+    let Some(found) = found else {
+        panic!("no sshd: `cargo verify` unpacks one, or install the package openssh-server");
+    };
+    found
 }
 
 fn config(here: &Path, program: &Path) -> String {
-    let mut config = format!(
+    let config = format!(
         "HostKey {0}/host\nAuthorizedKeysFile {0}/authorized\nStrictModes no\nPidFile none\n\
          AcceptEnv GIT_PROTOCOL\nLogLevel DEBUG1\n",
         here.display()
     );
     // Since OpenSSH 9.8 and 10.0 parts of the server are programs of their own.
     let root = program.ancestors().nth(3).unwrap();
-    for (option, name) in [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")] {
-        let file = root.join("usr/lib/openssh").join(name);
-        if file.exists() {
-            config += &format!("{option} {}\n", file.display());
-        }
-    }
-    config
+    let parts = [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")];
+    let parts = parts.map(|(option, name)| (option, root.join("usr/lib/openssh").join(name)));
+    let parts = parts.into_iter().filter(|(_, file)| file.exists());
+    let lines = parts.map(|(option, file)| format!("{option} {}\n", file.display()));
+    config + &lines.collect::<String>()
 }
 
 fn serve(stream: TcpStream, here: &Path, program: &Path) {
