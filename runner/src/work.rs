@@ -204,7 +204,8 @@ impl Work {
             match self.hand_over_all(work, extent, rest) {
                 Ok(commit) => return Ok(commit),
                 Err(error) => {
-                    self.shortened = Some(format!("Not all commits can be handed over: {error}."))
+                    let why = format!("Not all commits can be handed over: {error}.");
+                    self.shortened = Some(why);
                 }
             }
         }

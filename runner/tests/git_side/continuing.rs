@@ -46,7 +46,7 @@ fn another(scene: &mut Scene) {
     let task = &mut scene.attempt.document;
     OTHER.clone_into(&mut task.uid);
     task.checkpoint_ref = format!("refs/claudetask/{OTHER}");
-    task.branch = "claude/more".to_owned();
+    "claude/more".clone_into(&mut task.branch);
     task.repository.reference = Some(CHECKPOINT.to_owned());
     task.rebase.onto = Some("main".to_owned());
 }

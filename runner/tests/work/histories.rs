@@ -5,7 +5,7 @@
 
 use runner::work::Rest;
 
-use crate::pod::{Pod, git};
+use crate::pod::{Pod, git, wrong};
 
 /// Name, script, subjects that arrive (oldest first), files besides those of the start, remark.
 type Row =
@@ -233,9 +233,8 @@ fn play((_, script, subjects, files, remark): &Row) -> Result<(), String> {
 
 #[test]
 fn every_history_is_one_change_with_nothing_lost() {
-    let wrong = ROWS.iter().filter_map(|row| Some(format!("{}: {}", row.0, play(row).err()?)));
-    let wrong: Vec<String> = wrong.collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let wrong = wrong(ROWS, |row| Some(format!("{}: {}", row.0, play(row).err()?)));
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]

@@ -125,6 +125,19 @@ impl Pod {
     }
 }
 
+/// Plays every row, on two threads; what is wrong with them, a line each.
+pub fn wrong<T: Sync>(rows: &[T], play: impl Fn(&T) -> Option<String> + Sync) -> String {
+    let half = rows.len().div_ceil(2);
+    let found = std::thread::scope(|scope| {
+        let play = &play;
+        let part =
+            |rows| scope.spawn(move || <[T]>::iter(rows).filter_map(play).collect::<Vec<_>>());
+        let threads: Vec<_> = rows.chunks(half).map(part).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    found.join("\n")
+}
+
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
