@@ -223,6 +223,7 @@ users:
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::member::Member;
     use super::*;
 
     #[test]
@@ -241,6 +242,6 @@ mod tests {
 
     #[test]
     fn the_nodes_are_known_by_the_names_they_register_with() {
-        assert_eq!(NODE_USERS.map(str::to_owned), member::ALL.map(|node| node.user()));
+        assert_eq!(NODE_USERS.map(str::to_owned), member::ALL.map(Member::user));
     }
 }
