@@ -113,7 +113,7 @@ impl<'a> Resolve<'a> {
         let document = &config.document;
         let shadow = Shadow::new(dirs, &document.push.author, progress);
         let (session, spent) = earlier(dirs);
-        let onto = ask::onto(start, &document.branch);
+        let onto = ask::onto(start, document);
         Self {
             config,
             dirs,

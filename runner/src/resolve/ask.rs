@@ -2,11 +2,13 @@
 //!
 //! Not here: the words ([`crate::prompt`]).
 
-use crd::spec::Scope;
+use crd::TaskDocument;
+use crd::spec::{Commits, Scope};
 
+use crate::clone::branches::short;
 use crate::commands::FailedCommand;
 use crate::config::Config;
-use crate::plan::Landed;
+use crate::plan::{Landed, Start, Target};
 use crate::prompt::{self, Merge};
 use crate::work::Shadow;
 
@@ -14,10 +16,20 @@ use crate::work::Shadow;
 pub struct Ask<'a> {
     /// What git could do by itself.
     pub landed: &'a Landed,
-    /// Short name of the onto branch.
+    /// What the change is to lie on, in words.
     pub onto: String,
     /// The task.
     pub config: &'a Config,
+}
+
+/// What the change is to lie on, in words: the onto branch, with the branch's own commits where
+/// those were replayed first.
+pub fn onto(start: &Start, document: &TaskDocument) -> String {
+    let onto = short(&start.onto_ref);
+    if start.target == Target::Whole && document.rebase.commits == Commits::Preserve {
+        return format!("{onto} (with the commits of {} replayed on it)", document.branch);
+    }
+    onto.to_owned()
 }
 
 impl Ask<'_> {
@@ -50,5 +62,36 @@ impl Ask<'_> {
     pub fn repair(&self, check: &FailedCommand, output: &str) -> String {
         let anywhere = self.config.document.rebase.scope == Scope::Anywhere;
         prompt::repair_landed(&self.onto, &check.command, &check.how, output, anywhere)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Commits, Start, Target, onto};
+
+    #[test]
+    fn replayed_commits_are_told_of() {
+        let mut document = crate::attempt::sample();
+        for (target, commits, expected) in [
+            (Target::New, Commits::Preserve, "main"),
+            (Target::Whole, Commits::Squash, "main"),
+            (
+                Target::Whole,
+                Commits::Preserve,
+                "main (with the commits of claude/login replayed on it)",
+            ),
+        ] {
+            document.rebase.commits = commits;
+            let start = Start {
+                start_commit: "1".to_owned(),
+                onto_commit: "2".to_owned(),
+                onto_ref: "refs/heads/main".to_owned(),
+                base_ref: None,
+                target,
+                taken: None,
+                skip: None,
+            };
+            assert_eq!(onto(&start, &document), expected);
+        }
     }
 }
