@@ -48,7 +48,10 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     if let Some(Command::Session(session)) = &args.command {
-        return session.serve();
+        // The client reads these words, and no others.
+        let Err(why) = session.serve();
+        eprintln!("{why:#}");
+        std::process::exit(1);
     }
     let (root, accounts) = args.root.clone().zip(args.accounts.clone()).context("no root")?;
     let settings = Settings { root: root.clone(), accounts: read(&accounts)? };

@@ -4,6 +4,7 @@
 //! `session` with that account, which lets git's own programs serve what the account may do. What
 //! was asked stands in the journal with that of the http end. Rules and redirects do not apply.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -99,8 +100,8 @@ fn authorize(accounts: &str, program: &Path, root: &Path) -> Result<String> {
 }
 
 impl Session {
-    /// Becomes the git program that the client asked for, or says why not.
-    pub fn serve(&self) -> Result<()> {
+    /// Becomes the git program that the client asked for; the error says why not.
+    pub fn serve(&self) -> Result<Infallible> {
         let asked = std::env::var(ASKED).unwrap_or_default();
         let (call, repo) = parse(&asked).with_context(|| format!("no git command: {asked}"))?;
         let exists = repository::exists(&self.root, &repo);
