@@ -93,7 +93,11 @@ pub fn refusal(stdout: &str, stderr: &str, asked: Asked) -> RemoteError {
         RemoteError::Forbidden(words)
     } else if has("returned error: 30") || has("unable to update url base from redirection") {
         RemoteError::Redirected(words)
-    } else if any(&["server certificate verification failed", "SSL certificate problem"]) {
+    } else if any(&[
+        "server certificate verification failed",
+        "server verification failed",
+        "SSL certificate problem",
+    ]) {
         RemoteError::Untrusted(words)
     } else if has("No user exists for uid") {
         const WHY: &str = "ssh works only for a user with an entry in /etc/passwd, and this cluster's user IDs have none: use an https address";
@@ -185,6 +189,10 @@ mod tests {
             ),
             (
                 "fatal: unable to access 'https://h/a.git/': server certificate verification failed. CAfile: none CRLfile: none\n",
+                "untrusted",
+            ),
+            (
+                "fatal: unable to access 'https://h/a.git/': server verification failed: certificate signer not trusted. (CAfile: /x CRLfile: none)\n",
                 "untrusted",
             ),
             (
