@@ -142,7 +142,7 @@ fn container_state(pod: &PodView, events: &[EventView]) -> Option<Ending> {
         }
         _ => "it left no report".to_owned(),
     };
-    let cause = sandbox_lost(events).unwrap_or_default();
+    let cause = stopped_by_kubelet(name, events).unwrap_or_default();
     Some(ending(
         Reason::Lost,
         format!(
@@ -152,10 +152,16 @@ fn container_state(pod: &PodView, events: &[EventView]) -> Option<Ending> {
     ))
 }
 
-/// The kubelet ends every container of a Pod whose sandbox is gone, and tells why only here.
-fn sandbox_lost(events: &[EventView]) -> Option<String> {
-    let event = latest(events, |event| event.reason == "SandboxChanged")?;
-    Some(format!("the Pod's sandbox was lost (SandboxChanged: {}): ", event.message))
+/// The kubelet stops the containers of a Pod whose sandbox is gone. It may not start them again,
+/// and all that it tells of this is that it stops them.
+fn stopped_by_kubelet(container: &str, events: &[EventView]) -> Option<String> {
+    let event = latest(events, |event| match event.reason.as_str() {
+        "SandboxChanged" => true,
+        "Killing" => event.container.as_deref() == Some(container),
+        _ => false,
+    })?;
+    let (kind, said) = (&event.reason, &event.message);
+    Some(format!("the kubelet stopped it, as when the Pod's sandbox is lost ({kind}: {said}): "))
 }
 
 /// True when no later phase has even started.

@@ -24,7 +24,7 @@ use super::proc::Identity;
 use super::program::{self, Programs};
 use super::progress::Progress;
 use super::settings::{self, Pressure, TAINT};
-use super::{build, claude, image, load, node, process, sweep};
+use super::{address, build, claude, image, load, node, process, sweep};
 
 /// Name of the node.
 pub const NAME: &str = SECOND.name;
@@ -88,11 +88,12 @@ impl SecondNode {
         })
     }
 
-    /// Lets the network refuse every new sandbox; what runs goes on.
+    /// Lets the network refuse every new sandbox; what runs goes on, and can be taken down.
     pub fn break_network(&self) -> Result<()> {
         let file = SECOND.state(&self.layout, "cni/10-pods.conflist");
-        let broken =
-            settings::pod_network(&self.layout, &SECOND).replace("bridge", "no-such-plugin");
+        // No bridge can have so long a name; taking an interface away does not ask for it.
+        let broken = settings::pod_network(&self.layout, &SECOND)
+            .replace(address::BRIDGE, "longer-than-a-name-can-be");
         fs::write(&file, broken).with_context(|| format!("write {}", file.display()))
     }
 

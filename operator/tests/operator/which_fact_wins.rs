@@ -164,8 +164,14 @@ fn then_the_container() -> Vec<Row> {
     let own = failed().succeeded(1).reported((11, 20), 143, &own);
     let stopped = Report::new(Phase::Run, Outcome::Failed);
     let stopped = || failed().succeeded(1).reported((11, 20), 143, &stopped);
-    let changed = || vec![event("SandboxChanged", "it will be killed", 19)];
-    let sandbox = "sandbox was lost (SandboxChanged: it will be killed): container run ended";
+    let of = |container: &str| EventView {
+        container: Some(container.to_owned()),
+        ..event("Killing", "Stopping container", 19)
+    };
+    let changed = || vec![of("run")];
+    let sandbox = "sandbox is lost (Killing: Stopping container): container run ended";
+    let saver = "container run ended with Error, exit code 137: killed";
+    let after = with(pod(&killed("Error", 137)), vec![of("save")]);
     let killed_nine = "exit code 137: killed by signal 9, it left no report";
     let crashed = "container clone ended with Error, exit code 101: it left no report";
     let clone = pod(&failed().ended("clone", (1, 2), 101, "Error", "panicked"));
@@ -176,6 +182,7 @@ fn then_the_container() -> Vec<Row> {
         ("never started", pod(&broken), 3, Ends(Lost), "exec: no such file"),
         ("interrupted", pod(&stopped()), 21, Ends(Lost), "143: it was interrupted"),
         ("the sandbox was killed", with(pod(&stopped()), changed()), 21, Ends(Lost), sandbox),
+        ("the saver is stopped after it", after, 21, Ends(Lost), saver),
         ("its own account", pod(&own), 21, Ends(AgentFailed), "out of ideas"),
         ("which events do not outdo", with(pod(&own), changed()), 21, Ends(AgentFailed), ""),
     ]
