@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Usd;
 use crate::network::Proxy;
 use crate::spec::{Claude, ClaudeTask, Push, Rebase, Repository};
 
@@ -43,6 +44,12 @@ pub struct TaskDocument {
     pub claude: Claude,
     /// Full name of the checkpoint ref of this task.
     pub checkpoint_ref: String,
+    /// Commit that the first attempt started from; nothing in the first attempt itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_commit: Option<String>,
+    /// What earlier attempts have spent of `claude.maxBudgetUSD`.
+    #[serde(default, skip_serializing_if = "Usd::is_zero")]
+    pub spent: Usd,
     /// No push begins later than 30 s before this, and Claude is stopped early enough to save.
     pub not_after: Timestamp,
     /// Settings of the operator that the runner follows.
@@ -124,6 +131,7 @@ impl TaskDocument {
     ) -> Result<Self, Unwritable> {
         let uid = task.metadata.uid.clone().ok_or(Unwritable::Anonymous("uid"))?;
         let spec = task.spec.clone();
+        let status = task.status.as_ref().filter(|_| attempt > 1);
         Ok(Self {
             namespace: task.metadata.namespace.clone().ok_or(Unwritable::Anonymous("namespace"))?,
             name: task.metadata.name.clone().ok_or(Unwritable::Anonymous("name"))?,
@@ -137,6 +145,8 @@ impl TaskDocument {
             setup: spec.environment.setup,
             verify: spec.verify,
             claude: spec.claude,
+            start_commit: status.and_then(|status| status.result.start_commit.clone()),
+            spent: status.and_then(|status| status.earlier_usage).unwrap_or_default().cost_usd,
             not_after,
             settings,
         })

@@ -192,6 +192,7 @@ pub fn usage(facts: &PhaseFacts) -> Option<Usage> {
 pub fn display(facts: &PhaseFacts, ending: Option<&Ending>) -> DisplayPhase {
     match ending {
         Some(ending) if ending.reason.is_success() => DisplayPhase::Succeeded,
+        Some(Ending { reason: Reason::Cancelled, .. }) => DisplayPhase::Cancelled,
         Some(_) => DisplayPhase::Failed,
         None => Phase::ALL
             .into_iter()

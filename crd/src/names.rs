@@ -21,6 +21,11 @@ pub const LABEL_TASK_UID: &str = "claudetask.dev/task-uid";
 pub const LABEL_ATTEMPT: &str = "claudetask.dev/attempt";
 /// Annotation on the Job with the document's `notAfter`, for a Pod whose node does not answer.
 pub const ANNOTATION_NOT_AFTER: &str = "claudetask.dev/not-after";
+/// Annotation on a Pod that asks its containers to stop and save: a reason of the documented list
+/// (`Cancelled`), a blank, and since when.
+pub const ANNOTATION_STOP: &str = "claudetask.dev/stop";
+/// Annotation on a finished task with its verdict as JSON, for a restore that drops the status.
+pub const ANNOTATION_VERDICT: &str = "claudetask.dev/verdict";
 /// kubectl's annotation that names the container of `kubectl logs POD` without `-c`.
 pub const ANNOTATION_DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
@@ -65,6 +70,11 @@ pub const GIT_CREDENTIALS: Mount =
 pub const TRUST_BUNDLE: Mount = Mount { volume: "trust-bundle", path: "/claudetask/trust" };
 /// Name of the one file in [`TRUST_BUNDLE`].
 pub const TRUST_BUNDLE_FILE: &str = "ca.crt";
+
+/// The Pod's annotations as the kubelet shows them: [`ANNOTATION_STOP`] in the file [`STOP_FILE`].
+pub const STOP: Mount = Mount { volume: "stop", path: "/claudetask/stop" };
+/// File in [`STOP`]; empty while nobody asks.
+pub const STOP_FILE: &str = "stop";
 
 /// HOME of a container, backed by a volume of its own (`home-<container>`).
 pub const HOME_PATH: &str = "/home/claude";

@@ -62,7 +62,9 @@ fn check(name: &str, address: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     match place.map(|place| place.strip_suffix('/').unwrap_or(place)) {
         Some(place) if !place.is_empty() && place.chars().all(plain) => Ok(()),
-        _ => Err(format!("the {name} proxy must be an address such as http://proxy.example.com:3128")),
+        _ => Err(format!(
+            "the {name} proxy must be an address such as http://proxy.example.com:3128"
+        )),
     }
 }
 

@@ -103,7 +103,9 @@ reasons! {
     PushRejected bad "Read the message: it holds the server's words. The finished commit is on the checkpoint ref.",
 
     /// The time limit was reached.
-    Timeout bad "Raise the operator's deadline, or split the task; the work so far is on the checkpoint.",
+    Timeout bad "Raise spec.timeout, or split the task; the work so far is on the checkpoint.",
+    /// Somebody set spec.cancel.
+    Cancelled bad "To go on from the saved work, create a task whose spec.repository.ref is status.result.checkpoint.",
 
     /// An image could not be pulled.
     ImagePullFailed bad "Check the image names in the operator's settings and that the node may pull them.",

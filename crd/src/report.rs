@@ -78,6 +78,9 @@ pub struct Report {
     /// Push: size of the change against the onto commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<Diff>,
+    /// Rebase, Push: a branch moved in a way that this attempt cannot follow, and a new one can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// Push: races lost before it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub races: Option<u32>,
@@ -120,6 +123,7 @@ impl Report {
             branch: None,
             commit: None,
             diff: None,
+            again: false,
             races: None,
         }
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::environment::{Environment, Quantities, Resources};
 use crate::rules::{immutable, object_name, one_line_each, ref_name};
+use crate::span::Span;
 use crate::status::ClaudeTaskStatus;
 use crate::usd::Usd;
 
@@ -43,7 +44,12 @@ use crate::usd::Usd;
     validation = immutable("push"),
     validation = immutable("verify"),
     validation = immutable("claude"),
-    validation = immutable("environment")
+    validation = immutable("environment"),
+    validation = immutable("timeout"),
+    validation = immutable("retries"),
+    validation = Rule::new("self.cancel || !oldSelf.cancel")
+        .message("a cancelled task stays cancelled; create a new one instead")
+        .field_path(".cancel")
 )]
 pub struct ClaudeTaskSpec {
     /// The repository to work on. Immutable.
@@ -80,6 +86,31 @@ pub struct ClaudeTaskSpec {
     /// Where Claude Code works. Immutable.
     #[serde(default)]
     pub environment: Environment,
+
+    /// Time from the first attempt's beginning to the verdict, over all attempts, such as `90m` or
+    /// `2h`; time in Waiting is not counted. At least `1m`. Default: the operator's setting.
+    /// Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1m')").message("must be at least 1m"))]
+    pub timeout: Option<Span>,
+
+    /// New attempts after Claude itself failed (AgentFailed, AgentHung, VerificationFailed and the
+    /// like), each from the work saved so far, 0 to 10. Default 0. Immutable.
+    #[serde(default)]
+    #[schemars(range(max = 10))]
+    pub retries: u32,
+
+    /// Set to true to stop the task: Claude ends its turn, the work is saved to the checkpoint,
+    /// and the verdict is Cancelled, unless the change has been pushed by then. It cannot be taken
+    /// back. Default false.
+    #[serde(default)]
+    pub cancel: bool,
+
+    /// Time after the verdict until the operator deletes the task, such as `24h`; tasks that Argo
+    /// CD, Flux or an owner keeps are never deleted. Can be changed at any time. Default: the
+    /// operator's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_after_finished: Option<Span>,
 }
 
 /// The repository to work on.

@@ -20,7 +20,7 @@ pub struct ClaudeTaskStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// For display only, derived from the rest: `Queued`, `Cloning`, `Running`, `Rebasing`,
-    /// `ResolvingConflicts`, `Pushing`, `Succeeded` or `Failed`.
+    /// `ResolvingConflicts`, `Pushing`, `Waiting`, `Succeeded`, `Failed` or `Cancelled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<DisplayPhase>,
     /// `Succeeded` is the verdict: Unknown until it is there, then True or False for ever.
@@ -41,6 +41,19 @@ pub struct ClaudeTaskStatus {
     /// Pod of the attempt: `kubectl logs POD -c run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_name: Option<String>,
+    /// The last five attempts that are over, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["number"]))]
+    pub attempts: Vec<AttemptStatus>,
+    /// Why there was more than one attempt.
+    #[serde(skip_serializing_if = "Again::is_empty")]
+    pub again: Again,
+    /// While Waiting: when the next attempt begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
+    /// When the task ends at the latest: its beginning, its timeout, and the time in Waiting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
     /// When the first container started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -50,7 +63,11 @@ pub struct ClaudeTaskStatus {
     /// What came out of it.
     #[serde(skip_serializing_if = "TaskResult::is_empty")]
     pub result: TaskResult,
-    /// What the model calls cost, summed over all Claude processes.
+    /// What the model calls of earlier attempts cost; part of `usage`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier_usage: Option<Usage>,
+    /// What the model calls cost, summed over all Claude processes of all attempts. An attempt
+    /// whose Pod left no account counts as all that was left of the budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// Claude Code's session (UUID).
@@ -73,10 +90,14 @@ pub enum DisplayPhase {
     ResolvingConflicts,
     /// Push runs.
     Pushing,
+    /// The next attempt begins at `resumeAt`.
+    Waiting,
     /// The verdict is success.
     Succeeded,
     /// The verdict is failure.
     Failed,
+    /// The verdict is Cancelled.
+    Cancelled,
 }
 
 impl DisplayPhase {
@@ -100,8 +121,10 @@ impl DisplayPhase {
             Self::Rebasing => "Rebasing",
             Self::ResolvingConflicts => "ResolvingConflicts",
             Self::Pushing => "Pushing",
+            Self::Waiting => "Waiting",
             Self::Succeeded => "Succeeded",
             Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
         }
     }
 }
@@ -180,6 +203,49 @@ pub enum PhaseState {
     Failed,
     /// It had nothing to do, or the task ended before it.
     Skipped,
+}
+
+/// An attempt that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptStatus {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its Job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_name: Option<String>,
+    /// When its first container started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it was seen to be over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Why it ended; of the documented list.
+    pub reason: Reason,
+    /// A sentence for the task's author.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// How many new attempts began, by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Again {
+    /// The Pod was lost without its own fault; at most three.
+    pub disruptions: u32,
+    /// The model API limited the rate or was overloaded.
+    pub waits: u32,
+    /// A branch moved before the push in a way that only a new attempt can follow.
+    pub races: u32,
+    /// Claude failed; at most `spec.retries`.
+    pub retries: u32,
+}
+
+impl Again {
+    /// True while there was one attempt only.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What came out of the task.

@@ -48,6 +48,12 @@ impl Usd {
         Self { micros: self.micros.saturating_sub(spent.micros) }
     }
 
+    /// True for nothing.
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for it
+    pub const fn is_zero(&self) -> bool {
+        self.micros == 0
+    }
+
     /// Millionths of a dollar.
     pub const fn micros(self) -> u64 {
         self.micros

@@ -135,6 +135,7 @@ fn bad_values_are_refused_at_their_field() {
         ("/spec/push/branch", json!("HEAD"), "spec.push.branch"),
         ("/spec/push/branch", json!("--force"), "spec.push.branch"),
         ("/spec/push/options", json!(["a\nb"]), "spec.push.options"),
+        ("/spec/timeout", json!("59s"), "spec.timeout"),
         ("/spec/push/author", json!({"name": "<evil>", "email": "a@b"}), "spec.push.author.name"),
         ("/spec/push/author", json!({"name": "a", "email": "nobody"}), "spec.push.author.email"),
         ("/spec/verify", json!(["cargo test", "  "]), "spec.verify"),
@@ -169,6 +170,8 @@ fn every_spec_field_is_immutable_also_when_added_or_removed() {
         ("/spec/verify", json!(["true"]), "verify"),
         ("/spec/claude/model", json!("claude-opus-5"), "claude"),
         ("/spec/environment/resources", json!({"limits": {"cpu": "1"}}), "environment"),
+        ("/spec/timeout", json!("2h"), "timeout"),
+        ("/spec/retries", json!(1), "retries"),
     ];
     for (pointer, value, field) in changes {
         let (old, new) = (task(), with(pointer, value));
@@ -179,4 +182,14 @@ fn every_spec_field_is_immutable_also_when_added_or_removed() {
         }
         assert!(errors(&new, Some(&new)).is_empty());
     }
+}
+
+#[test]
+fn what_is_decided_later_can_change_and_a_cancel_stays() {
+    let going = with("/spec/cancel", json!(false));
+    let cancelled = with("/spec/cancel", json!(true));
+    assert!(errors(&cancelled, Some(&going)).is_empty());
+    assert_eq!(paths(&errors(&going, Some(&cancelled))), ["spec.cancel"]);
+    let kept = with("/spec/ttlAfterFinished", json!("24h"));
+    assert!(errors(&kept, Some(&going)).is_empty());
 }
