@@ -2,25 +2,28 @@
 //!
 //! Not here: why ([`crate::decide`]).
 
-use crd::status::Condition;
-use crd::{ClaudeTask, ClaudeTaskStatus, names};
+mod task;
+
+use crd::{ClaudeTask, names};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions};
+use kube::api::{
+    Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+};
 use kube::core::Status;
 use kube::{Client, Resource};
 use serde_json::json;
 
+pub use task::put_status;
+use task::{Noted, delete_task, note_verdict, write_status};
+
 use crate::children::TaskKey;
-use crate::decide::{ATTEMPT, Action};
+use crate::decide::{Action, Propagation};
 use crate::ledger::Ledger;
 use crate::notes::Note;
-use crate::view::Refusal;
-
-/// Longest message that the smallest status carries, in bytes.
-const SHORT: usize = 512;
+use crate::view::{PodView, Refusal};
 
 /// An action that could not be performed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,15 @@ pub enum Failed {
     /// The Job could not be created.
     #[error("creating the Job")]
     CreateJob(#[source] kube::Error),
+    /// The verdict could not be noted in the annotation.
+    #[error("noting the verdict")]
+    NoteVerdict(#[source] kube::Error),
+    /// A Pod could not be asked to stop.
+    #[error("asking the Pod to stop")]
+    StopPod(#[source] kube::Error),
+    /// The task could not be deleted.
+    #[error("deleting the task")]
+    DeleteTask(#[source] kube::Error),
     /// The status could not be written.
     #[error("writing the status")]
     WriteStatus(#[source] kube::Error),
@@ -58,11 +70,29 @@ pub async fn act(
     now: Timestamp,
 ) -> Result<Outcome, Failed> {
     let Some(key) = TaskKey::of_task(&task.metadata) else { return Ok(Outcome::Outdated) };
+    // The version to write the status over, once the annotation has made it another one.
+    let mut noted = None;
     for action in actions {
         let outcome = match action {
             Action::CreateJob(job) => create_job(client, &key, job).await?,
-            Action::WriteStatus(status) => write_status(client, ledger, task, &key, status).await?,
-            Action::DeleteJob { name, uid } => delete_job(client, &key, name, uid).await?,
+            Action::NoteVerdict(text) => match note_verdict(client, task, &key, text).await? {
+                Noted::At(version) => {
+                    noted = version;
+                    Outcome::Done
+                }
+                Noted::Refused => Outcome::Done,
+                Noted::Outdated => Outcome::Outdated,
+            },
+            Action::WriteStatus(status) => {
+                write_status(client, ledger, task, &key, noted.clone(), status).await?
+            }
+            Action::StopPod { name, uid, request } => {
+                stop_pod(client, &key, name, uid, request).await?
+            }
+            Action::DeleteJob { name, uid, propagation } => {
+                delete_job(client, &key, name, uid, *propagation).await?
+            }
+            Action::DeleteTask => delete_task(client, task, &key).await?,
             Action::Publish(note) => {
                 publish(client, task, &key, note, now).await;
                 Outcome::Done
@@ -101,67 +131,33 @@ fn refusal(said: &Status) -> Option<Refusal> {
     }
 }
 
-async fn write_status(
+async fn stop_pod(
     client: &Client,
-    ledger: &Ledger,
-    task: &ClaudeTask,
     key: &TaskKey,
-    status: &ClaudeTaskStatus,
+    name: &str,
+    uid: &str,
+    request: &str,
 ) -> Result<Outcome, Failed> {
-    let version = task.metadata.resource_version.as_deref();
-    let mut written = put_status(client, key, version, status).await;
-    let smallest = smallest(status);
-    let mut said = status;
-    if matches!(&written, Err(kube::Error::Api(refusal)) if refusal.is_invalid()) {
-        tracing::warn!(
-            task = key.name,
-            namespace = key.namespace,
-            "the status was refused; writing the smallest one"
-        );
-        written = put_status(client, key, version, &smallest).await;
-        said = &smallest;
-    }
-    match written {
-        Ok(object) => {
-            ledger.wrote(task, object.metadata.resource_version, said);
-            Ok(Outcome::Done)
-        }
-        Err(kube::Error::Api(said)) if is_outdated(&said) => Ok(Outcome::Outdated),
-        Err(error) => Err(Failed::WriteStatus(error)),
+    let api: Api<PodView> = Api::namespaced(client.clone(), &key.namespace);
+    let patch = json!({"metadata": {
+        "uid": uid,
+        "annotations": {names::ANNOTATION_STOP: request},
+    }});
+    match patched(&api, name, &patch).await {
+        Ok(_) => Ok(Outcome::Done),
+        // Gone, or another one of that name: a patch cannot change the UID.
+        Err(kube::Error::Api(said)) if is_outdated(&said) || said.is_invalid() => Ok(Outcome::Done),
+        Err(error) => Err(Failed::StopPod(error)),
     }
 }
 
-/// Replaces the status of one version of one object; a stale one gets 409.
-pub async fn put_status(
-    client: &Client,
-    key: &TaskKey,
-    version: Option<&str>,
-    status: &ClaudeTaskStatus,
-) -> Result<DynamicObject, kube::Error> {
-    let resource = ApiResource::erase::<ClaudeTask>(&());
-    let mut object = DynamicObject::new(&key.name, &resource)
-        .within(&key.namespace)
-        .data(json!({"status": status}));
-    object.metadata.uid = Some(key.uid.clone());
-    object.metadata.resource_version = version.map(str::to_owned);
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.namespace, &resource);
-    api.replace_status(&key.name, &as_manager(), &object).await
-}
-
-/// What even an apiserver with another schema takes: the verdict and little else.
-fn smallest(status: &ClaudeTaskStatus) -> ClaudeTaskStatus {
-    let short = |condition: &Condition| Condition {
-        message: condition.message.chars().take(SHORT).collect(),
-        ..condition.clone()
-    };
-    ClaudeTaskStatus {
-        observed_generation: status.observed_generation,
-        phase: status.phase,
-        conditions: status.conditions.iter().map(short).collect(),
-        attempt: status.attempt,
-        job_name: status.job_name.clone(),
-        ..ClaudeTaskStatus::default()
-    }
+async fn patched<K>(api: &Api<K>, name: &str, patch: &serde_json::Value) -> kube::Result<K>
+where
+    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let as_manager =
+        PatchParams { field_manager: as_manager().field_manager, ..PatchParams::default() };
+    api.patch(name, &as_manager, &Patch::Merge(patch)).await
 }
 
 async fn delete_job(
@@ -169,10 +165,18 @@ async fn delete_job(
     key: &TaskKey,
     name: &str,
     uid: &str,
+    propagation: Propagation,
 ) -> Result<Outcome, Failed> {
     let api: Api<Job> = Api::namespaced(client.clone(), &key.namespace);
+    let params = DeleteParams {
+        propagation_policy: Some(match propagation {
+            Propagation::Foreground => PropagationPolicy::Foreground,
+            Propagation::Background => PropagationPolicy::Background,
+        }),
+        ..DeleteParams::default()
+    };
     let this_one = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-    match api.delete(name, &DeleteParams::foreground().preconditions(this_one)).await {
+    match api.delete(name, &params.preconditions(this_one)).await {
         Ok(_) => Ok(Outcome::Done),
         // Gone, or another one by now: either way this Job is deleted.
         Err(kube::Error::Api(said)) if is_outdated(&said) => Ok(Outcome::Done),
@@ -193,7 +197,12 @@ async fn publish(client: &Client, task: &ClaudeTask, key: &TaskKey, note: &Note,
     let uid: String = key.uid.chars().take(8).collect();
     let event = Event {
         metadata: ObjectMeta {
-            name: Some(format!("{}.{uid}.{ATTEMPT}.{}", key.name, note.reason.to_lowercase())),
+            name: Some(format!(
+                "{}.{uid}.{}.{}",
+                key.name,
+                note.attempt,
+                note.reason.to_lowercase()
+            )),
             namespace: Some(key.namespace.clone()),
             ..ObjectMeta::default()
         },

@@ -23,15 +23,35 @@ pub struct Settings {
     /// Pull policy of that image: `Always`, `IfNotPresent` or `Never`.
     #[arg(long, env = "OPERATOR_RUNNER_PULL_POLICY", default_value = "IfNotPresent")]
     pub runner_pull_policy: String,
-    /// Time from the Job's creation in which a task must be done, such as 90m or 2h.
-    #[arg(long, env = "OPERATOR_DEADLINE", default_value = "1h")]
-    pub deadline: SignedDuration,
+    /// Time from a task's first Job to its verdict, over all attempts, where the task does not say;
+    /// such as 90m or 2h.
+    #[arg(long, env = "OPERATOR_TIMEOUT", default_value = "1h")]
+    pub timeout: SignedDuration,
     /// Time in which a Pod must get on: be scheduled, pull its image, start its next container.
     #[arg(long, env = "OPERATOR_STARTUP_DEADLINE", default_value = "5m")]
     pub startup_deadline: SignedDuration,
     /// Time that a Pod has to save its work when it is stopped.
     #[arg(long, env = "OPERATOR_GRACE_PERIOD", default_value = "60s")]
     pub grace_period: SignedDuration,
+    /// Time that a cancelled task has to end Claude's turn and save before its Job is deleted.
+    #[arg(long, env = "OPERATOR_CANCEL_GRACE", default_value = "60s")]
+    pub cancel_grace: SignedDuration,
+    /// Wait before a new attempt when the model API limited the rate or was overloaded; each
+    /// further wait is twice as long.
+    #[arg(long, env = "OPERATOR_FIRST_WAIT", default_value = "1m")]
+    pub first_wait: SignedDuration,
+    /// Longest such wait.
+    #[arg(long, env = "OPERATOR_LONGEST_WAIT", default_value = "30m")]
+    pub longest_wait: SignedDuration,
+    /// Time that a task may spend in such waits; a wait that would go beyond it is not begun.
+    #[arg(long, env = "OPERATOR_WAIT_LIMIT", default_value = "6h")]
+    pub wait_limit: SignedDuration,
+    /// Time after a task's verdict until its Jobs, and with them the logs, are deleted.
+    #[arg(long, env = "OPERATOR_JOB_TTL", default_value = "24h")]
+    pub job_ttl: SignedDuration,
+    /// Time after a task's verdict until the task is deleted, where the task does not say.
+    #[arg(long, env = "OPERATOR_TASK_TTL", default_value = "720h")]
+    pub task_ttl: SignedDuration,
     /// Time between two saves of partial work.
     #[arg(long, env = "OPERATOR_SAVE_INTERVAL", default_value = "5m")]
     pub save_interval: SignedDuration,
@@ -183,7 +203,7 @@ mod tests {
         Settings::command().debug_assert();
         let settings = Settings::try_parse_from(["operator", "--runner-image=r"]).unwrap();
         assert_eq!(settings.runner(), crd::RunnerSettings::default());
-        assert_eq!(settings.deadline.as_secs(), 3600);
+        assert_eq!(settings.timeout.as_secs(), 3600);
         assert!(Settings::try_parse_from(["operator"]).is_err());
     }
 
@@ -201,10 +221,10 @@ mod tests {
     #[test]
     fn durations_are_written_as_in_go() {
         let settings =
-            Settings::try_parse_from(["operator", "--runner-image=r", "--deadline=1h30m"]).unwrap();
-        assert_eq!(settings.deadline.as_secs(), 5400);
+            Settings::try_parse_from(["operator", "--runner-image=r", "--timeout=1h30m"]).unwrap();
+        assert_eq!(settings.timeout.as_secs(), 5400);
         assert!(
-            Settings::try_parse_from(["operator", "--runner-image=r", "--deadline=10"]).is_err()
+            Settings::try_parse_from(["operator", "--runner-image=r", "--timeout=10"]).is_err()
         );
     }
 

@@ -29,6 +29,8 @@ use crate::watches::{Guarded, Watches};
 const OUTDATED: Duration = Duration::from_millis(500);
 /// Shortest pause before a task is looked at again.
 const SHORTEST: Duration = Duration::from_millis(50);
+/// Longest pause; timers have a limit, and times to live may be longer.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Everything that a pass uses.
 #[derive(Debug)]
@@ -106,7 +108,8 @@ pub async fn pass(client: &Client, task: &Guarded, context: &Context) -> Result<
         }
         Ok(task) if is_finished(task) => {
             context.caches.forget(&key);
-            Requeue::await_change()
+            let done = round(client, task, context, Freshness::Cached, None).await?;
+            next_pass(done)
         }
         Ok(task) => unfinished(client, task, &key, context).await?,
     };
@@ -125,28 +128,33 @@ async fn unfinished(
     context: &Context,
 ) -> Result<Requeue, Error> {
     let mut task = context.caches.ledger.newest(task.clone());
-    if observe::is_unknown(&context.caches, key) {
+    if observe::is_unknown(&context.caches, &task, key) {
         // It may be about to get a Job: what a cache says of it is not enough for that.
         match observe::live_task(client, key).await.map_err(Error::Observe)? {
             Some(live) => task = live,
             None => return Ok(Requeue::await_change()),
         }
     }
-    let requeue = match round(client, &task, context, Freshness::Cached, None).await? {
+    let done = match round(client, &task, context, Freshness::Cached, None).await? {
         (Outcome::JobExists, _) => round(client, &task, context, Freshness::Live, None).await?,
         (Outcome::JobRefused(refusal), _) => {
             round(client, &task, context, Freshness::Cached, Some(refusal)).await?
         }
         done => done,
     };
-    Ok(match requeue {
+    Ok(next_pass(done))
+}
+
+/// When the task is looked at again, after a round that ended so.
+fn next_pass(done: (Outcome, Option<Timestamp>)) -> Requeue {
+    match done {
         (Outcome::Done, Some(wake)) => {
             let pause = Duration::try_from(wake.duration_since(Timestamp::now()));
-            Requeue::requeue(pause.unwrap_or_default().max(SHORTEST))
+            Requeue::requeue(pause.unwrap_or_default().clamp(SHORTEST, LONGEST))
         }
         (Outcome::Done, None) => Requeue::await_change(),
         _ => Requeue::requeue(OUTDATED),
-    })
+    }
 }
 
 /// Observe, decide, act: once.

@@ -26,6 +26,9 @@ const OWN_DISK_USE: [&str; 3] = [
 /// A kubelet that answers has acted on a Pod's deadline or deletion by then.
 const KUBELET_PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 
+/// A node that comes back within this has its Pod's own account counted.
+const NODES_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+
 /// Exit codes above this are this plus the number of a signal (POSIX shells and runc).
 const SIGNALLED: i32 = 128;
 
@@ -67,7 +70,7 @@ pub fn overdue(
     let silent = "the Pod is still there after its last moment: its node does not answer";
     pod_reason(&seen.pod)
         .or_else(|| disruption(seen))
-        .or_else(|| known.cloned())
+        .or_else(|| known.filter(|known| known.reason != Reason::Timeout).cloned())
         .or_else(|| {
             is_unanswered(&seen.pod, facts, not_after, now)
                 .then(|| ending(Reason::NodeLost, silent))
@@ -75,11 +78,19 @@ pub fn overdue(
         .unwrap_or_else(|| ending(Reason::Timeout, "the Pod is still there after its last moment"))
 }
 
+/// True for a Pod that was driven from a node which does not answer, and that should have ended a
+/// while ago: what it may still do is fenced at the remote alone.
+pub fn is_lost_with_its_node(seen: &PodSeen, facts: &PhaseFacts, now: Timestamp) -> bool {
+    let Some(Time(gone_by)) = &seen.pod.metadata.deletion_timestamp else { return false };
+    let lost = disruption(seen).is_some_and(|ending| ending.reason == Reason::NodeLost);
+    lost && !is_over(seen, facts) && now >= after(*gone_by, NODES_PATIENCE)
+}
+
 /// True when the kubelet should have ended the Pod by now and has told nothing of it.
 fn is_unanswered(pod: &PodView, facts: &PhaseFacts, not_after: Timestamp, now: Timestamp) -> bool {
     let passed = |moment: Timestamp| now >= after(moment, KUBELET_PATIENCE);
-    if let Some(Time(gone_by)) = &pod.metadata.deletion_timestamp {
-        return passed(*gone_by);
+    if pod.metadata.deletion_timestamp.as_ref().is_some_and(|Time(gone_by)| passed(*gone_by)) {
+        return true;
     }
     // The kubelet counts the Pod's deadline from its own start, the document from the Job's.
     let (Some(Time(start)), Some(made)) = (&pod.status.start_time, created(&pod.metadata)) else {

@@ -31,7 +31,7 @@ pub enum Refused {
     PlainHttp,
 }
 
-/// The Job of `task`'s attempt, with `now` as its beginning.
+/// The Job of `task`'s attempt that begins `now` and must be done before `not_after`.
 ///
 /// # Errors
 /// [`Refused`] when the task itself is in the way; trying again changes nothing.
@@ -39,12 +39,12 @@ pub fn build(
     task: &ClaudeTask,
     attempt: u32,
     settings: &Settings,
+    not_after: Timestamp,
     now: Timestamp,
 ) -> Result<Job, Refused> {
     if task.spec.repository.url.starts_with("http:") && !settings.allow_plain_http {
         return Err(Refused::PlainHttp);
     }
-    let not_after = now.saturating_add(settings.deadline).unwrap_or(Timestamp::MAX);
     let document = TaskDocument::new(
         task,
         attempt,
@@ -52,7 +52,9 @@ pub fn build(
         not_after,
         settings.runner(),
     )?;
-    let spec = pod::build(task, &document.encode()?, settings);
+    // The kubelet counts whole seconds, at least one.
+    let seconds = not_after.duration_since(now).as_secs().max(1);
+    let spec = pod::build(task, &document.encode()?, seconds, settings);
     Ok(Job { metadata: metadata(&document), spec: Some(job(&document, spec)), status: None })
 }
 

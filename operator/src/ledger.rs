@@ -20,20 +20,28 @@ pub struct Ledger {
     failures: Mutex<HashMap<String, u32>>,
 }
 
-/// A status write: from one version of the object to the next.
+/// A status write: from versions of the object that may still be in a cache to the next.
 #[derive(Debug, Clone)]
 struct Written {
-    from: String,
+    from: Vec<String>,
     to: String,
     status: ClaudeTaskStatus,
 }
 
 impl Ledger {
-    /// Notes that `task` now has `status` and the version `to`.
-    pub fn wrote(&self, task: &ClaudeTask, to: Option<String>, status: &ClaudeTaskStatus) {
+    /// Notes that `task` now has `status` and the version `to`; `via` is the version that the
+    /// status was written over, where that is not `task`'s own.
+    pub fn wrote(
+        &self,
+        task: &ClaudeTask,
+        via: Option<String>,
+        to: Option<String>,
+        status: &ClaudeTaskStatus,
+    ) {
         let meta = &task.metadata;
         if let (Some(uid), Some(from), Some(to)) = (&meta.uid, &meta.resource_version, to) {
-            let written = Written { from: from.clone(), to, status: status.clone() };
+            let from = std::iter::once(from.clone()).chain(via).collect();
+            let written = Written { from, to, status: status.clone() };
             lock(&self.written).insert(uid.clone(), written);
         }
     }
@@ -44,7 +52,13 @@ impl Ledger {
         let Some(uid) = task.metadata.uid.clone() else { return task };
         let mut written = lock(&self.written);
         match written.get(&uid) {
-            Some(last) if task.metadata.resource_version.as_ref() == Some(&last.from) => {
+            Some(last)
+                if task
+                    .metadata
+                    .resource_version
+                    .as_ref()
+                    .is_some_and(|v| last.from.contains(v)) =>
+            {
                 let mut newest = task;
                 newest.metadata.resource_version = Some(last.to.clone());
                 newest.status = Some(last.status.clone());
@@ -103,10 +117,12 @@ mod tests {
     fn an_older_cache_entry_does_not_hide_our_own_write() {
         let ledger = Ledger::default();
         let status = ClaudeTaskStatus { attempt: Some(1), ..ClaudeTaskStatus::default() };
-        ledger.wrote(&task("5"), Some("7".into()), &status);
-        let newest = ledger.newest(task("5"));
-        assert_eq!(newest.metadata.resource_version.as_deref(), Some("7"));
-        assert_eq!(newest.status, Some(status));
+        ledger.wrote(&task("5"), Some("6".into()), Some("7".into()), &status);
+        for stale in ["5", "6"] {
+            let newest = ledger.newest(task(stale));
+            assert_eq!(newest.metadata.resource_version.as_deref(), Some("7"));
+            assert_eq!(newest.status.as_ref(), Some(&status));
+        }
         assert_eq!(ledger.newest(task("9")).status, None, "others wrote since");
         assert_eq!(ledger.newest(task("5")).status, None, "the note is used up");
     }

@@ -1,4 +1,4 @@
-//! The operator: observe → decide → act, one attempt per task.
+//! The operator: observe → decide → act.
 //!
 //! The way of the data: the [`controller`] names a task; [`observe`] gathers what is known of its
 //! Job, Pods and events from caches ([`children`]) and, where a cache may be behind, by reading;
@@ -10,6 +10,7 @@
 //! Not here: what happens inside the containers (the runner), the schema (crd).
 
 pub mod act;
+pub mod attempts;
 pub mod children;
 pub mod config;
 pub mod controller;
@@ -25,9 +26,11 @@ pub mod pod;
 pub mod pod_facts;
 pub mod quantity;
 pub mod resources;
+pub mod retention;
 pub mod server;
 pub mod stall;
 pub mod status;
 pub mod unreadable;
+pub mod verdict;
 pub mod view;
 pub mod watches;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crd::{ClaudeTask, names};
+use crd::{ClaudeTask, ClaudeTaskStatus, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Time};
@@ -13,8 +13,9 @@ use kube::api::{Api, ListParams};
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource};
 
+use crate::attempts;
 use crate::children::{Children, TaskKey};
-use crate::decide::{ASK_EVENTS, ATTEMPT};
+use crate::decide::ASK_EVENTS;
 use crate::ended;
 use crate::job;
 use crate::ledger::Ledger;
@@ -63,20 +64,28 @@ pub async fn observe(
     now: Timestamp,
 ) -> Result<Observed, kube::Error> {
     let Some(key) = TaskKey::of_task(&task.metadata) else { return Ok(Observed::default()) };
-    let begun = task.status.as_ref().is_some_and(|status| status.job_name.is_some());
-    let mut job = cached_job(caches, &key);
-    if freshness == Freshness::Live || (begun && matches!(job, JobSeen::Absent)) {
-        job = live_job(client, &key).await?;
+    let status = task.status.as_ref();
+    if status.is_some_and(ClaudeTaskStatus::is_finished) {
+        return Ok(Observed { jobs: own_jobs(caches, &key), ..Observed::default() });
     }
-    let mut pods = own_pods(cached_pods(caches, &key), &job, &key);
+    let name = job_name(task, &key);
+    let begun = status.is_some_and(|status| status.job_name.is_some());
+    let mut job = cached_job(caches, &key, &name);
+    // A verdict may follow from there being no Job.
+    let counts = begun || task.spec.cancel;
+    if freshness == Freshness::Live || (counts && matches!(job, JobSeen::Absent)) {
+        job = live_job(client, &key, &name).await?;
+    }
+    let begun = begun || matches!(job, JobSeen::Present(_));
+    let mut pods = own_pods(cached_pods(caches, &key), &job, &name);
     if begun && pods.is_empty() && nothing_will_come(&job) {
-        pods = own_pods(live_pods(client, &key).await?, &job, &key);
+        pods = own_pods(live_pods(client, &key).await?, &job, &name);
     }
     let events = match stalled(&job, &pods, now) {
         Some(uid) => events(client, &key.namespace, &uid).await?,
         None => Vec::new(),
     };
-    Ok(Observed { job, pods, events, refusal: None })
+    Ok(Observed { job, pods, events, ..Observed::default() })
 }
 
 /// The task itself, read live; nothing when it is gone or another one by now.
@@ -86,27 +95,34 @@ pub async fn live_task(client: &Client, key: &TaskKey) -> Result<Option<ClaudeTa
     Ok(task.filter(|task| task.metadata.uid.as_ref() == Some(&key.uid)))
 }
 
-/// True when the caches know nothing that belongs to the task.
-pub fn is_unknown(caches: &Caches, key: &TaskKey) -> bool {
-    caches.jobs.of(key).is_empty() && caches.pods.of(key).is_empty()
+/// True when the caches know neither Job nor Pod of the attempt that `task` is at.
+pub fn is_unknown(caches: &Caches, task: &ClaudeTask, key: &TaskKey) -> bool {
+    let name = job_name(task, key);
+    let job = cached_job(caches, key, &name);
+    matches!(job, JobSeen::Absent) && own_pods(cached_pods(caches, key), &job, &name).is_empty()
 }
 
-fn cached_job(caches: &Caches, key: &TaskKey) -> JobSeen {
-    let name = job::name(&key.name, &key.uid, ATTEMPT);
-    caches
-        .jobs
-        .of(key)
+/// Name of the Job of the attempt that `task` is at.
+fn job_name(task: &ClaudeTask, key: &TaskKey) -> String {
+    job::name(&key.name, &key.uid, attempts::current(task))
+}
+
+/// Jobs of all attempts.
+fn own_jobs(caches: &Caches, key: &TaskKey) -> Vec<Arc<JobView>> {
+    let jobs = caches.jobs.of(key).into_iter().filter(|child| !child.gone);
+    jobs.map(|child| child.object).filter(|job| is_controlled_by(&job.metadata, &key.uid)).collect()
+}
+
+fn cached_job(caches: &Caches, key: &TaskKey, name: &str) -> JobSeen {
+    own_jobs(caches, key)
         .into_iter()
-        .find(|child| {
-            let meta = &child.object.metadata;
-            !child.gone && meta.name.as_ref() == Some(&name) && is_controlled_by(meta, &key.uid)
-        })
-        .map_or(JobSeen::Absent, |child| JobSeen::Present(child.object))
+        .find(|job| job.metadata.name.as_deref() == Some(name))
+        .map_or(JobSeen::Absent, JobSeen::Present)
 }
 
-async fn live_job(client: &Client, key: &TaskKey) -> Result<JobSeen, kube::Error> {
+async fn live_job(client: &Client, key: &TaskKey, name: &str) -> Result<JobSeen, kube::Error> {
     let api: Api<JobView> = Api::namespaced(client.clone(), &key.namespace);
-    let found = api.get_opt(&job::name(&key.name, &key.uid, ATTEMPT)).await?;
+    let found = api.get_opt(name).await?;
     Ok(match found {
         None => JobSeen::Absent,
         Some(job) if is_controlled_by(&job.metadata, &key.uid) => JobSeen::Present(Arc::new(job)),
@@ -128,8 +144,7 @@ async fn live_pods(client: &Client, key: &TaskKey) -> Result<Vec<PodSeen>, kube:
 
 /// Those that the Job controls; labels alone prove nothing. Of a Job that is gone only the name
 /// is known.
-fn own_pods(pods: Vec<PodSeen>, job: &JobSeen, key: &TaskKey) -> Vec<PodSeen> {
-    let name = job::name(&key.name, &key.uid, ATTEMPT);
+fn own_pods(pods: Vec<PodSeen>, job: &JobSeen, name: &str) -> Vec<PodSeen> {
     let is_own = |meta: &ObjectMeta| match job {
         JobSeen::Present(job) => {
             job.metadata.uid.as_ref().is_some_and(|uid| is_controlled_by(meta, uid))

@@ -7,8 +7,9 @@
 use crd::names::{self, Mount};
 use crd::{ClaudeTask, Phase};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar,
-    KeyToPath, PodSecurityContext, PodSpec, SeccompProfile, SecretEnvSource, SecretVolumeSource,
+    Capabilities, ConfigMapVolumeSource, Container, DownwardAPIVolumeFile, DownwardAPIVolumeSource,
+    EmptyDirVolumeSource, EnvFromSource, EnvVar, KeyToPath, ObjectFieldSelector,
+    PodSecurityContext, PodSpec, SeccompProfile, SecretEnvSource, SecretVolumeSource,
     SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -28,8 +29,8 @@ struct Sight {
     reads: &'static [Mount],
 }
 
-/// The Pod's spec; `document` is the encoded task document.
-pub fn build(task: &ClaudeTask, document: &str, settings: &Settings) -> PodSpec {
+/// The Pod's spec; `document` is the encoded task document, `seconds` the time that is left.
+pub fn build(task: &ClaudeTask, document: &str, seconds: i64, settings: &Settings) -> PodSpec {
     let container = |name: &str| container(name, task, document, settings);
     let mut init = vec![
         container(Phase::Clone.container()),
@@ -45,7 +46,7 @@ pub fn build(task: &ClaudeTask, document: &str, settings: &Settings) -> PodSpec 
         volumes: Some(volumes(task, settings)),
         restart_policy: Some("Never".to_owned()),
         // The Job-level deadline would delete the Pod together with its messages and logs.
-        active_deadline_seconds: Some(settings.deadline.as_secs()),
+        active_deadline_seconds: Some(seconds),
         termination_grace_period_seconds: Some(settings.grace_period.as_secs()),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
@@ -150,6 +151,7 @@ fn mounts(container: &str, task: &ClaudeTask, settings: &Settings) -> Vec<Volume
     if !settings.trust_bundle.config_map.is_empty() {
         mounts.push(mount(names::TRUST_BUNDLE.volume, names::TRUST_BUNDLE.path, true));
     }
+    mounts.push(mount(names::STOP.volume, names::STOP.path, true));
     mounts.push(mount(&home(container), names::HOME_PATH, false));
     mounts.push(mount(&tmp(container), names::TMP_PATH, false));
     mounts
@@ -178,6 +180,7 @@ fn volumes(task: &ClaudeTask, settings: &Settings) -> Vec<Volume> {
         });
     }
     volumes.extend(trust_bundle(&settings.trust_bundle));
+    volumes.push(stop());
     let containers =
         Phase::ALL.into_iter().map(Phase::container).chain(std::iter::once(names::SAVE_CONTAINER));
     for container in containers {
@@ -205,6 +208,26 @@ fn trust_bundle(bundle: &TrustBundle) -> Option<Volume> {
         }),
         ..Volume::default()
     })
+}
+
+/// The annotation that asks the Pod to stop, as a file that the kubelet keeps up to date.
+fn stop() -> Volume {
+    let item = DownwardAPIVolumeFile {
+        path: names::STOP_FILE.to_owned(),
+        field_ref: Some(ObjectFieldSelector {
+            field_path: format!("metadata.annotations['{}']", names::ANNOTATION_STOP),
+            ..ObjectFieldSelector::default()
+        }),
+        ..DownwardAPIVolumeFile::default()
+    };
+    Volume {
+        name: names::STOP.volume.to_owned(),
+        downward_api: Some(DownwardAPIVolumeSource {
+            items: Some(vec![item]),
+            ..DownwardAPIVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 fn empty_dir(name: &str, size: &str) -> Volume {

@@ -4,7 +4,7 @@
 //! ([`crate::stall`]), and what follows from any of it ([`crate::decide`]).
 
 use crd::fold::{Ending, PhaseFact, PhaseFacts};
-use crd::{Phase, Reason, Report};
+use crd::{Phase, Reason, Report, names};
 use k8s_openapi::api::core::v1::{ContainerState, PodCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -50,6 +50,13 @@ pub fn condition<'a>(pod: &'a PodView, type_: &str) -> Option<&'a PodCondition> 
 /// True while a phase's container runs; the saver and injected ones do not count.
 pub fn is_at_work(facts: &PhaseFacts) -> bool {
     facts.iter().any(|fact| matches!(fact, PhaseFact::Running { .. }))
+}
+
+/// True while the saver runs.
+pub fn is_saving(pod: &PodView) -> bool {
+    containers(pod).any(|container| {
+        container.name == names::SAVE_CONTAINER && container.state.running.is_some()
+    })
 }
 
 /// True when nothing more can come from this Pod: it is gone, or it has failed or succeeded as a

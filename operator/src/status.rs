@@ -4,7 +4,9 @@
 //! status already knew come in. Not here: which ending applies ([`crate::decide`]).
 
 use crd::fold::{self, Ending, PhaseFacts};
-use crd::status::{ConditionStatus, DisplayPhase, PhaseState, PhaseStatus, RECONCILING, SUCCEEDED};
+use crd::status::{
+    ConditionStatus, DisplayPhase, PhaseState, PhaseStatus, RECONCILING, SUCCEEDED, TaskResult,
+};
 use crd::{ClaudeTask, ClaudeTaskStatus, Reason};
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,11 +30,11 @@ pub struct Known<'a> {
 }
 
 /// The status that says all of `known`; what only the last status knew stays.
-pub fn next(task: &ClaudeTask, attempt: u32, known: Known, now: Timestamp) -> ClaudeTaskStatus {
+pub fn next(task: &ClaudeTask, known: Known, now: Timestamp) -> ClaudeTaskStatus {
     let last = task.status.clone().unwrap_or_default();
     let mut next = match known.pod {
         Some((pod, facts)) => told_by_pod(&last, pod, facts, known.ending),
-        None => without_pod(&last, known.ending),
+        None => without_pod(&last, known),
     };
     let display = next.phase.unwrap_or(DisplayPhase::Queued);
     let generation = task.metadata.generation;
@@ -40,7 +42,7 @@ pub fn next(task: &ClaudeTask, attempt: u32, known: Known, now: Timestamp) -> Cl
     next.conditions =
         fold::conditions(&last, display, known.ending, obstacle.as_ref(), generation, now);
     next.observed_generation = generation;
-    next.attempt = Some(attempt);
+    next.attempt = Some(last.attempt.unwrap_or(1));
     next.job_name = known.job_name.map(str::to_owned).or(last.job_name);
     next.finished_at = known.ending.map(|_| now);
     let idle = next.phase == Some(DisplayPhase::Queued) && known.obstacle.is_none();
@@ -61,11 +63,32 @@ fn told_by_pod(
         phase: Some(fold::display(facts, ending)),
         phases: phases(facts, ending),
         pod_name: Some(pod.to_owned()),
-        started_at: fold::started_at(facts).or(last.started_at),
-        result: fold::result(facts),
-        usage: fold::usage(facts),
-        session_id: fold::session_id(facts),
+        attempts: last.attempts.clone(),
+        again: last.again,
+        deadline: last.deadline,
+        started_at: last.started_at.or(fold::started_at(facts)),
+        result: result(last, facts, ending),
+        earlier_usage: last.earlier_usage,
+        usage: [last.earlier_usage, fold::usage(facts)]
+            .into_iter()
+            .flatten()
+            .reduce(|sum, usage| sum + usage),
+        session_id: fold::session_id(facts).or_else(|| last.session_id.clone()),
         ..ClaudeTaskStatus::default()
+    }
+}
+
+/// What came out of this attempt, and of earlier ones where it has nothing of its own to say: where
+/// the work started, what Claude said of it, and which ref holds it while the branch does not.
+fn result(last: &ClaudeTaskStatus, facts: &PhaseFacts, ending: Option<&Ending>) -> TaskResult {
+    let (earlier, own) = (last.result.clone(), fold::result(facts));
+    let on_the_branch =
+        ending.is_some_and(|end| matches!(end.reason, Reason::Pushed | Reason::AlreadyPushed));
+    TaskResult {
+        start_commit: own.start_commit.or(earlier.start_commit),
+        checkpoint: own.checkpoint.or(earlier.checkpoint).filter(|_| !on_the_branch),
+        summary: own.summary.or(earlier.summary),
+        ..own
     }
 }
 
@@ -84,7 +107,8 @@ fn phases(facts: &PhaseFacts, ending: Option<&Ending>) -> Vec<PhaseStatus> {
 }
 
 /// Without a Pod the last status is all there is; phases that had not ended never will.
-fn without_pod(last: &ClaudeTaskStatus, ending: Option<&Ending>) -> ClaudeTaskStatus {
+fn without_pod(last: &ClaudeTaskStatus, known: Known) -> ClaudeTaskStatus {
+    let ending = known.ending;
     let blank = PhaseFacts::default();
     let phases = match (last.phases.as_slice(), ending) {
         ([], ending) => fold::phases(&blank, ending),
@@ -92,6 +116,7 @@ fn without_pod(last: &ClaudeTaskStatus, ending: Option<&Ending>) -> ClaudeTaskSt
         (phases, None) => phases.to_vec(),
     };
     let phase = match ending {
+        None if known.job_name.is_some() && last.job_name.is_none() => DisplayPhase::Queued,
         None => last.phase.unwrap_or(DisplayPhase::Queued),
         Some(_) => fold::display(&blank, ending),
     };

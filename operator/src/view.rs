@@ -81,8 +81,10 @@ pub struct ContainerView {
 pub struct Observed {
     /// The attempt's Job.
     pub job: JobSeen,
-    /// Its Pods; more than one only through a fault of the Job controller.
+    /// The Pods of that Job; more than one only through a fault of the Job controller.
     pub pods: Vec<PodSeen>,
+    /// All Jobs of the task, those of earlier attempts included; only looked up when it is finished.
+    pub jobs: Vec<Arc<JobView>>,
     /// Events about the Pod, or the Job while it has none; only asked for when it stalls.
     pub events: Vec<EventView>,
     /// Why the apiserver has just refused to create the Job.

@@ -151,5 +151,8 @@ fn strip_task(task: &mut Guarded) {
     {
         task.spec.prompt = String::new();
         task.spec.verify = Vec::new();
+        if let Some(annotations) = &mut task.metadata.annotations {
+            annotations.remove(names::ANNOTATION_VERDICT);
+        }
     }
 }

@@ -4,9 +4,15 @@
 {{- with .Values.tasks -}}
 - {{ printf "--runner-image=%s:%s" $runner.repository $runner.tag | quote }}
 - {{ printf "--runner-pull-policy=%s" $runner.pullPolicy | quote }}
-- {{ printf "--deadline=%s" .deadline | quote }}
+- {{ printf "--timeout=%s" .timeout | quote }}
 - {{ printf "--startup-deadline=%s" .startupDeadline | quote }}
 - {{ printf "--grace-period=%s" .gracePeriod | quote }}
+- {{ printf "--cancel-grace=%s" .cancelGrace | quote }}
+- {{ printf "--first-wait=%s" .firstWait | quote }}
+- {{ printf "--longest-wait=%s" .longestWait | quote }}
+- {{ printf "--wait-limit=%s" .waitLimit | quote }}
+- {{ printf "--job-ttl=%s" .jobTtl | quote }}
+- {{ printf "--task-ttl=%s" .taskTtl | quote }}
 - {{ printf "--save-interval=%s" .saveInterval | quote }}
 - {{ printf "--idle-limit=%s" .idleLimit | quote }}
 - {{ printf "--exit-limit=%s" .exitLimit | quote }}

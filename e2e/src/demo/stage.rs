@@ -24,7 +24,7 @@ use crate::{git_server, install, model_server, namespace, parts};
 const REPO: &str = "acme/shop";
 
 /// Values of the chart besides its defaults.
-const SETTINGS: &[(&str, &str)] = &[("tasks.allowPlainHttp", "true"), ("tasks.deadline", "20m")];
+const SETTINGS: &[(&str, &str)] = &[("tasks.allowPlainHttp", "true"), ("tasks.timeout", "20m")];
 
 /// What the demo plays on.
 pub struct Stage {

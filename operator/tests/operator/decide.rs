@@ -9,7 +9,8 @@ use operator::view::{JobSeen, Observed, PodSeen, Refusal};
 use serde_json::json;
 
 use crate::sample::{
-    JOB, Pod, at, job, job_failed, job_leaving, seen, settings, task, task_json, task_with,
+    JOB, Pod, at, job, job_failed, job_leaving, last_attempt, seen, settings, task, task_json,
+    task_with,
 };
 
 fn written(decision: &Decision) -> Option<&ClaudeTaskStatus> {
@@ -26,7 +27,7 @@ fn verdict(decision: &Decision) -> (ConditionStatus, String, String) {
 }
 
 fn started() -> ClaudeTask {
-    let first = decide(&task(), &Observed::default(), &settings(), at(0));
+    let first = decide(&last_attempt(), &Observed::default(), &settings(), at(0));
     task_with(written(&first).unwrap().clone())
 }
 
@@ -80,7 +81,7 @@ fn a_finished_task_never_starts_again() {
             ],
         ),
     ] {
-        assert_eq!(decide(&done, &observed, &settings(), at(9999)), Decision::default());
+        assert_eq!(decide(&done, &observed, &settings(), at(9999)).actions, []);
     }
 }
 

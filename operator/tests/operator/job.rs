@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::sample::{UID, at, settings, task, task_json};
 
 fn rendered() -> Job {
-    build(&task(), 1, &settings(), at(0)).unwrap()
+    build(&task(), 1, &settings(), at(3600), at(0)).unwrap()
 }
 
 fn pod(job: Job) -> PodSpec {
@@ -60,7 +60,8 @@ fn the_pod_is_restricted_by_construction() {
     assert!(pod.host_network.is_none() && pod.host_pid.is_none() && pod.host_ipc.is_none());
     for volume in pod.volumes.iter().flatten() {
         let sized = volume.empty_dir.as_ref().is_some_and(|dir| dir.size_limit.is_some());
-        assert!(sized || volume.secret.is_some(), "{}", volume.name);
+        let given = volume.secret.is_some() || volume.downward_api.is_some();
+        assert!(sized || given, "{}", volume.name);
     }
     for container in containers(&pod) {
         let own = container.security_context.as_ref().unwrap();
@@ -120,7 +121,7 @@ fn texts_reach_the_containers_as_they_were_written() {
     odd["spec"]["prompt"] = json!("cost $$5, keep $(HOME) and ${PATH}");
     odd["spec"]["verify"] = json!(["echo $(HOME) $$"]);
     let odd: ClaudeTask = serde_json::from_value(odd).unwrap();
-    let pod = pod(build(&odd, 1, &settings(), at(0)).unwrap());
+    let pod = pod(build(&odd, 1, &settings(), at(3600), at(0)).unwrap());
     let run = containers(&pod).into_iter().find(|container| container.name == "run").unwrap();
     let value = |name: &str| {
         let variable = run.env.iter().flatten().find(|variable| variable.name == name).unwrap();
@@ -136,7 +137,8 @@ fn texts_reach_the_containers_as_they_were_written() {
 #[test]
 fn ids_can_be_left_to_the_cluster() {
     let settings = Settings::parse_from(["operator", "--runner-image=r", "--fixed-ids=false"]);
-    let security = pod(build(&task(), 1, &settings, at(0)).unwrap()).security_context.unwrap();
+    let security =
+        pod(build(&task(), 1, &settings, at(3600), at(0)).unwrap()).security_context.unwrap();
     assert_eq!(
         (security.run_as_user, security.run_as_group, security.fs_group),
         (None, None, None)
@@ -149,7 +151,7 @@ fn the_operators_model_address_is_for_tasks_without_a_secret() {
     let settings =
         Settings::parse_from(["operator", "--runner-image=r", "--model-base-url=http://gateway"]);
     let address = |task: &ClaudeTask| {
-        let pod = pod(build(task, 1, &settings, at(0)).unwrap());
+        let pod = pod(build(task, 1, &settings, at(3600), at(0)).unwrap());
         containers(&pod)
             .into_iter()
             .flat_map(|container| container.env.iter().flatten())
@@ -165,7 +167,7 @@ fn the_operators_model_address_is_for_tasks_without_a_secret() {
 fn a_task_too_large_for_its_variable_is_refused_with_the_field() {
     let mut large = task();
     large.spec.verify = vec!["x".repeat(60_000), "y".repeat(60_000)];
-    let refused = build(&large, 1, &settings(), at(0)).unwrap_err();
+    let refused = build(&large, 1, &settings(), at(3600), at(0)).unwrap_err();
     assert!(matches!(refused, Refused::Document(_)));
     assert!(refused.to_string().contains("spec.verify"), "{refused}");
 }
@@ -174,7 +176,7 @@ fn a_task_too_large_for_its_variable_is_refused_with_the_field() {
 fn every_container_trusts_the_installations_bundle_and_only_reads_it() {
     let bundle = r#"--trust-bundle={"configMap":"company","key":"bundle.pem"}"#;
     let settings = Settings::parse_from(["operator", "--runner-image=r", bundle]);
-    let pod = pod(build(&task(), 1, &settings, at(0)).unwrap());
+    let pod = pod(build(&task(), 1, &settings, at(3600), at(0)).unwrap());
     let volume = |volume: &&Volume| volume.name == names::TRUST_BUNDLE.volume;
     let source = pod.volumes.iter().flatten().find(volume).unwrap().config_map.clone().unwrap();
     let item = &source.items.unwrap()[0];
@@ -183,7 +185,10 @@ fn every_container_trusts_the_installations_bundle_and_only_reads_it() {
     for container in containers(&pod) {
         let mounts = container.volume_mounts.as_ref().unwrap();
         let mount = mounts.iter().find(|mount| mount.name == names::TRUST_BUNDLE.volume).unwrap();
-        assert_eq!((mount.mount_path.as_str(), mount.read_only), (names::TRUST_BUNDLE.path, Some(true)));
+        assert_eq!(
+            (mount.mount_path.as_str(), mount.read_only),
+            (names::TRUST_BUNDLE.path, Some(true))
+        );
     }
     let without = self::pod(rendered());
     assert!(without.volumes.iter().flatten().find(volume).is_none());
@@ -193,7 +198,7 @@ fn every_container_trusts_the_installations_bundle_and_only_reads_it() {
 fn the_operators_proxies_reach_the_runner() {
     let proxy = r#"--proxy={"https":"http://proxy:3128","none":".svc"}"#;
     let settings = Settings::parse_from(["operator", "--runner-image=r", proxy]);
-    let pod = pod(build(&task(), 1, &settings, at(0)).unwrap());
+    let pod = pod(build(&task(), 1, &settings, at(3600), at(0)).unwrap());
     for container in containers(&pod) {
         let document = container.env.iter().flatten().find(|v| v.name == names::ENV_DOCUMENT);
         let document: TaskDocument =

@@ -14,4 +14,5 @@ mod obstacles;
 mod pod_facts;
 mod purity;
 mod sample;
+mod toy;
 mod which_fact_wins;

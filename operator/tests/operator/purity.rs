@@ -2,16 +2,24 @@
 
 use std::path::Path;
 
-const PURE: [&str; 10] = [
+const PURE: [&str; 18] = [
+    "attempts.rs",
     "decide.rs",
+    "decide/begin.rs",
+    "decide/over.rs",
+    "decide/stop.rs",
+    "decide/tell.rs",
+    "ended.rs",
     "job.rs",
     "notes.rs",
     "pod.rs",
     "pod_facts.rs",
     "quantity.rs",
     "resources.rs",
+    "retention.rs",
     "stall.rs",
     "status.rs",
+    "verdict.rs",
     "view.rs",
 ];
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use clap::Parser;
 use crd::fold::Ending;
+use crd::status::Again;
 use crd::{ClaudeTask, ClaudeTaskStatus, Outcome, Phase, Reason, Report};
 use jiff::{SignedDuration, Timestamp};
 use operator::config::Settings;
@@ -54,6 +55,12 @@ pub fn task() -> ClaudeTask {
 
 pub fn task_with(status: ClaudeTaskStatus) -> ClaudeTask {
     ClaudeTask { status: Some(status), ..task() }
+}
+
+/// A task that may have no further attempt: how this one ends is the verdict.
+pub fn last_attempt() -> ClaudeTask {
+    let again = Again { disruptions: 3, waits: 20, races: 5, retries: 0 };
+    task_with(ClaudeTaskStatus { again, ..ClaudeTaskStatus::default() })
 }
 
 pub fn job_json() -> Value {

@@ -12,7 +12,7 @@ use crd::{Outcome, Phase, Report};
 use operator::decide::{Action, decide};
 use operator::view::{EventView, Observed, PodSeen};
 
-use crate::sample::{Pod, at, event, job, job_failed, job_leaving, seen, settings, task};
+use crate::sample::{Pod, at, event, job, job_failed, job_leaving, last_attempt, seen, settings};
 
 /// What a decision comes down to.
 #[derive(Debug, PartialEq)]
@@ -252,12 +252,14 @@ fn on_a_dead_node() -> Vec<Row> {
     let leaving = |pod: &Pod| seen(job_leaving(), vec![pod.seen()]);
     let late = running(0).with("reason", "DeadlineExceeded");
     vec![
-        ("silent", pod(&running(0)), 3659, Waits, ""),
+        ("silent", pod(&running(0)), 3599, Waits, ""),
+        ("silent, late", pod(&running(0)), 3614, Shows(Timeout), "time is over"),
+        ("silent, given up", pod(&running(0)), 3615, GivesUp(Timeout), "time is over"),
         ("silent, still", pod(&running(0)), 3660, Ends(NodeLost), "does not answer"),
         ("being deleted", pod(&running(0).deleting()), 3659, Waits, ""),
         ("being deleted, still", leaving(&running(0).deleting()), 3660, Ends(NodeLost), ""),
-        ("driven away", pod(&driven), 3659, Waits, ""),
-        ("driven away, still", leaving(&driven), 3660, Ends(NodeLost), "drained"),
+        ("driven away", pod(&driven), 60, Waits, ""),
+        ("driven away, still", leaving(&driven), 61, Ends(NodeLost), "drained"),
         ("it has answered: late", pod(&late), 3660, Ends(Timeout), "DeadlineExceeded"),
         ("its own deadline is later", pod(&running(50)), 3660, Ends(Timeout), "last moment"),
         ("nothing that it had to end", pod(&idle), 3660, Ends(Timeout), "last moment"),
@@ -267,7 +269,7 @@ fn on_a_dead_node() -> Vec<Row> {
 
 /// What is decided, and the message that is written with it.
 fn decided(observed: &Observed, moment: i64) -> (Then, String) {
-    let decision = decide(&task(), observed, &settings(), at(moment));
+    let decision = decide(&last_attempt(), observed, &settings(), at(moment));
     let deletes = decision.actions.iter().any(|act| matches!(act, Action::DeleteJob { .. }));
     let written = decision.actions.iter().find_map(|action| match action {
         Action::WriteStatus(status) => status.condition(SUCCEEDED),

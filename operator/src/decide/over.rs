@@ -1,0 +1,84 @@
+//! The end of an attempt: the verdict, or another attempt once nothing of this one can still start.
+//!
+//! Not here: which of the two it is ([`crate::attempts`]).
+
+use crd::Reason;
+use crd::fold::{Ending, PhaseFacts};
+use jiff::Timestamp;
+
+use super::{AFTER_THE_END, Case, Decision, PodFacts};
+use crate::attempts::{self, Cause};
+use crate::ended;
+use crate::pod_facts::{self, ending};
+use crate::stall::after;
+use crate::status::Known;
+use crate::verdict::Earlier;
+use crate::view::{JobSeen, PodSeen};
+
+impl Case<'_> {
+    /// The attempt ended with `ending`.
+    pub(super) fn over(
+        &self,
+        seen: Option<(&PodSeen, PodFacts)>,
+        ended: Ending,
+        deadline: Timestamp,
+    ) -> Decision {
+        let blank = PhaseFacts::default();
+        let pod = seen.map(|(_, pod)| pod);
+        let facts = pod.map_or(&blank, |(_, facts)| facts);
+        let cause = attempts::next(self.task, facts, &ended, deadline, self.settings, self.now);
+        let Some(cause) = cause else { return self.end(pod, &ended) };
+        if self.task.spec.cancel {
+            let why = format!("cancelled after {}: {}", ended.reason, ended.message);
+            return self.end(pod, &ending(Reason::Cancelled, why));
+        }
+        if seen.is_none_or(|(seen, (_, facts))| self.is_at_rest(seen, facts)) {
+            return self.again(pod, facts, &ended, cause);
+        }
+        let known = Known { pod, obstacle: Some(&ended), ..Known::default() };
+        self.say(known, Some(after(deadline, AFTER_THE_END)))
+    }
+
+    /// Nothing of the attempt runs or can start: Pod, saver and Job have ended, or the node has
+    /// been silent for so long that the remote alone decides.
+    fn is_at_rest(&self, seen: &PodSeen, facts: &PhaseFacts) -> bool {
+        if ended::is_lost_with_its_node(seen, facts, self.now) {
+            return true;
+        }
+        let job_is = match &self.seen.job {
+            JobSeen::Present(job) => job.is_finished(),
+            JobSeen::Absent | JobSeen::Foreign => true,
+        };
+        let saving = !seen.gone && pod_facts::is_saving(&seen.pod);
+        job_is && pod_facts::is_over(seen, facts) && !saving
+    }
+
+    fn again(
+        &self,
+        pod: Option<PodFacts>,
+        facts: &PhaseFacts,
+        ended: &Ending,
+        cause: Cause,
+    ) -> Decision {
+        let known = Known { pod, obstacle: Some(ended), ..Known::default() };
+        let over = self.status(known);
+        let next = attempts::begin(self.task, facts, over, ended, cause, self.now);
+        let wake = next.resume_at.unwrap_or(self.now);
+        Decision { actions: self.told(next), wake: Some(wake) }
+    }
+
+    /// The task has had its verdict before; only the status does not say so.
+    pub(super) fn take_over(&self, earlier: Earlier) -> Decision {
+        let facts = self.pod().map(|seen| (seen, pod_facts::facts(&seen.pod)));
+        let pod = facts
+            .as_ref()
+            .map(|(seen, facts)| (seen.pod.metadata.name.as_deref().unwrap_or_default(), facts));
+        let known = Known { pod, ending: Some(&earlier.ending), ..Known::default() };
+        let mut next = self.status(known);
+        next.finished_at = earlier.finished_at.or(next.finished_at);
+        if next.result.is_empty() {
+            next.result = earlier.result;
+        }
+        Decision { actions: self.told(next), wake: None }
+    }
+}
