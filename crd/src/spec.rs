@@ -94,8 +94,9 @@ pub struct ClaudeTaskSpec {
     #[x_kube(validation = Rule::new("duration(self) >= duration('1m')").message("must be at least 1m"))]
     pub timeout: Option<Span>,
 
-    /// New attempts after Claude itself failed (AgentFailed, AgentHung, VerificationFailed and the
-    /// like), each from the work saved so far, 0 to 10. Default 0. Immutable.
+    /// New attempts after Claude itself failed (`AgentFailed`, `AgentHung`, `VerificationFailed`,
+    /// `ResolutionRejected`, or `ConflictsUnresolved` after Claude has tried), each from the work
+    /// saved so far, 0 to 10. Default 0. Immutable.
     #[serde(default)]
     #[schemars(range(max = 10))]
     pub retries: u32,
@@ -107,7 +108,7 @@ pub struct ClaudeTaskSpec {
     pub cancel: bool,
 
     /// Time after the verdict until the operator deletes the task, such as `24h`; tasks that Argo
-    /// CD, Flux or an owner keeps are never deleted. Can be changed at any time. Default: the
+    /// CD, Flux, Helm or an owner keeps are never deleted. Can be changed at any time. Default: the
     /// operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_after_finished: Option<Span>,

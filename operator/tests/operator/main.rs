@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod afterwards;
 mod apiserver;
+mod attempts;
 mod chart;
 mod convergence;
 mod decide;
@@ -14,5 +16,6 @@ mod obstacles;
 mod pod_facts;
 mod purity;
 mod sample;
+mod stop;
 mod toy;
 mod which_fact_wins;
