@@ -97,7 +97,7 @@ fn whatever_interferes_there_is_one_verdict_in_time_and_it_stays() {
         most = most.max(attempts(&world).unwrap_or(1));
         *endings.entry(world.ending()).or_default() += 1;
     }
-    for reason in ["Pushed", "Lost", "Cancelled"] {
+    for reason in ["Pushed", "Evicted", "Timeout", "NodeLost", "Cancelled"] {
         assert!(endings.contains_key(reason), "the stories are too tame: {endings:?}");
     }
     assert!(most == 4, "three disruptions, four attempts: {most}");

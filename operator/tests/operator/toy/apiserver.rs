@@ -127,6 +127,8 @@ impl World {
             let alone = other.stray || !other.could_still_work(self.now);
             assert!(alone, "attempts {number} and {} at the same time", other.number);
         }
+        let pod = job.spec.as_ref().unwrap().template.spec.as_ref().unwrap();
+        let limit = pod.active_deadline_seconds.unwrap();
         let mut view = job_json();
         view["metadata"]["name"] = json!(job.metadata.name);
         view["metadata"]["uid"] = json!(job_uid(number));
@@ -134,7 +136,7 @@ impl World {
         view["metadata"]["annotations"] = json!(job.metadata.annotations);
         let job = Some(serde_json::from_value(view).unwrap());
         self.attempts.retain(|attempt| attempt.number != number);
-        self.attempts.push(Attempt { number, job, stray: !is_fresh, ..Attempt::default() });
+        self.attempts.push(Attempt { number, job, limit, stray: !is_fresh, ..Attempt::default() });
         true
     }
 

@@ -1,6 +1,7 @@
 //! What Job controller, kubelet, containers and people do in the toy cluster.
 
 use crd::{Outcome, Phase, Reason, Report};
+use jiff::Timestamp;
 use operator::view::JobView;
 use serde_json::json;
 
@@ -36,6 +37,7 @@ impl World {
                 attempt.pod = Some(pod);
                 finish_job(attempt);
             }
+            Some(pod) if attempt.hangs => attempt.pod = Some(end_late(attempt, pod, self.now)),
             Some(pod) => attempt.pod = Some(self.step(attempt, pod)),
         }
     }
@@ -50,7 +52,7 @@ impl World {
         meta["uid"] = json!(format!("pod-{}", attempt.number));
         meta["ownerReferences"][0]["name"] = json!(name);
         meta["ownerReferences"][0]["uid"] = json!(job_uid(attempt.number));
-        pod
+        pod.with("startTime", at(self.now).to_string())
     }
 
     /// The next container starts, or the one that runs ends.
@@ -114,7 +116,7 @@ impl World {
         let place = self.current();
         let Some(attempt) = self.attempts.get_mut(place) else { return };
         let pod = attempt.pod.take();
-        match self.dice.below(8) {
+        match self.dice.below(9) {
             0 => {
                 attempt.pod = pod;
                 let uid = job_uid(attempt.number);
@@ -138,9 +140,13 @@ impl World {
             }
             5 => {
                 attempt.pod = pod;
-                self.now += 400;
+                attempt.hangs = true;
             }
             6 => {
+                attempt.pod = pod;
+                self.now += 400;
+            }
+            7 => {
                 attempt.pod = pod;
                 self.cancel();
             }
@@ -161,6 +167,20 @@ fn finish_job(attempt: &mut Attempt) {
         let ended = json!({"conditions": [{"type": "Failed", "status": "True"}]});
         job.status = serde_json::from_value(ended).unwrap();
     }
+}
+
+/// The kubelet ends a Pod in which nothing goes on at the Pod's own deadline.
+fn end_late(attempt: &mut Attempt, pod: Pod, now: i64) -> Pod {
+    let start: Timestamp = serde_json::from_value(pod.0["status"]["startTime"].clone()).unwrap();
+    if at(now - attempt.limit) < start {
+        return pod;
+    }
+    let ended = match Phase::ALL.get(attempt.done).filter(|_| attempt.running) {
+        Some(phase) => pod.ended(phase.container(), (now, now), 143, "Error", ""),
+        None => pod,
+    };
+    attempt.running = false;
+    ended.with("phase", "Failed").with("reason", "DeadlineExceeded")
 }
 
 /// A Pod on its way out first fails, then vanishes.

@@ -52,6 +52,10 @@ pub struct Attempt {
     pub running: bool,
     /// The node does not answer.
     pub dead: bool,
+    /// Nothing goes on in the container that runs.
+    pub hangs: bool,
+    /// Seconds that the kubelet gives the Pod.
+    pub limit: i64,
     /// Made by an operator that was behind; only the remote fences it.
     pub stray: bool,
 }
