@@ -108,8 +108,8 @@ pub async fn pass(client: &Client, task: &Guarded, context: &Context) -> Result<
         }
         Ok(task) if is_finished(task) => {
             context.caches.forget(&key);
-            let done = round(client, task, context, Freshness::Cached, None).await?;
-            next_pass(done)
+            let (outcome, wake) = round(client, task, context, Freshness::Cached, None).await?;
+            next_pass(&outcome, wake)
         }
         Ok(task) => unfinished(client, task, &key, context).await?,
     };
@@ -135,19 +135,19 @@ async fn unfinished(
             None => return Ok(Requeue::await_change()),
         }
     }
-    let done = match round(client, &task, context, Freshness::Cached, None).await? {
+    let (outcome, wake) = match round(client, &task, context, Freshness::Cached, None).await? {
         (Outcome::JobExists, _) => round(client, &task, context, Freshness::Live, None).await?,
         (Outcome::JobRefused(refusal), _) => {
             round(client, &task, context, Freshness::Cached, Some(refusal)).await?
         }
         done => done,
     };
-    Ok(next_pass(done))
+    Ok(next_pass(&outcome, wake))
 }
 
 /// When the task is looked at again, after a round that ended so.
-fn next_pass(done: (Outcome, Option<Timestamp>)) -> Requeue {
-    match done {
+fn next_pass(outcome: &Outcome, wake: Option<Timestamp>) -> Requeue {
+    match (outcome, wake) {
         (Outcome::Done, Some(wake)) => {
             let pause = Duration::try_from(wake.duration_since(Timestamp::now()));
             Requeue::requeue(pause.unwrap_or_default().clamp(SHORTEST, LONGEST))

@@ -97,7 +97,7 @@ pub fn decide(task: &ClaudeTask, seen: &Observed, settings: &Settings, now: Time
         (None, JobSeen::Present(job)) => case.with_job(job),
         (None, _) if case.last.job_name.is_some() => {
             let gone = case.known_or(Reason::Lost, "the Job was deleted before it was done");
-            case.over(None, gone, case.deadline())
+            case.over(None, &gone, case.deadline())
         }
         (None, _) if task.spec.cancel => {
             case.end(None, &ending(Reason::Cancelled, "cancelled before it began"))
@@ -131,21 +131,16 @@ impl Case<'_> {
     fn with_pod(&self, seen: &PodSeen) -> Decision {
         let facts = pod_facts::facts(&seen.pod);
         let pod = (seen.pod.metadata.name.as_deref().unwrap_or_default(), &facts);
-        let known = status::obstacle(&self.last);
         let deadline = self.deadline();
-        let last_moment = after(deadline, AFTER_THE_END);
         if let Some(proven) = fold::ending(&facts) {
-            return self.over(Some((seen, pod)), proven, deadline);
+            return self.over(Some((seen, pod)), &proven, deadline);
         }
-        let lost = ended::is_lost_with_its_node(seen, &facts, self.now);
-        if lost || pod_facts::is_over(seen, &facts) {
-            let ended = ended::interrupted(seen, &facts, known.as_ref(), &self.seen.events);
-            if lost || !self.job_is_leaving() || self.now >= last_moment {
-                return self.over(Some((seen, pod)), ended, deadline);
-            }
-            let known = Known { pod: Some(pod), obstacle: Some(&ended), ..Known::default() };
-            return self.say(known, Some(last_moment));
+        if pod_facts::is_over(seen, &facts) || ended::is_lost_with_its_node(seen, &facts, self.now)
+        {
+            return self.interrupted(seen, pod, deadline);
         }
+        let known = status::obstacle(&self.last);
+        let last_moment = after(deadline, AFTER_THE_END);
         if self.now >= last_moment {
             let overdue = ended::overdue(seen, &facts, known.as_ref(), deadline, self.now);
             return self.end(Some(pod), &overdue);
@@ -172,7 +167,7 @@ impl Case<'_> {
         let last_moment = after(deadline, AFTER_THE_END);
         if job.is_finished() || self.now >= last_moment {
             let gone = self.known_or(Reason::Lost, "the Job ended and its Pod is gone");
-            return self.over(None, gone, deadline);
+            return self.over(None, &gone, deadline);
         }
         if self.job_is_leaving() {
             let known = status::obstacle(&self.last);

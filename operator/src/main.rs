@@ -60,12 +60,11 @@ async fn run(settings: Settings) -> Result<(), Error> {
     let endpoints =
         axum::serve(listener, router(readiness.clone())).with_graceful_shutdown(stop.clone());
     let endpoints = tokio::spawn(endpoints.into_future());
-    let done = match settings.lease.clone() {
-        Some(lease) => work_as_leader(client, settings, lease, readiness, stop).await,
-        None => {
-            controller::run(client, settings, readiness, stop).await;
-            Ok(())
-        }
+    let done = if let Some(lease) = settings.lease.clone() {
+        work_as_leader(client, settings, lease, readiness, stop).await
+    } else {
+        controller::run(client, settings, readiness, stop).await;
+        Ok(())
     };
     endpoints.abort();
     done

@@ -11,7 +11,7 @@ use crate::attempts::{self, Cause};
 use crate::ended;
 use crate::pod_facts::{self, ending};
 use crate::stall::after;
-use crate::status::Known;
+use crate::status::{self, Known};
 use crate::verdict::Earlier;
 use crate::view::{JobSeen, PodSeen};
 
@@ -20,23 +20,41 @@ impl Case<'_> {
     pub(super) fn over(
         &self,
         seen: Option<(&PodSeen, PodFacts)>,
-        ended: Ending,
+        ended: &Ending,
         deadline: Timestamp,
     ) -> Decision {
         let blank = PhaseFacts::default();
         let pod = seen.map(|(_, pod)| pod);
         let facts = pod.map_or(&blank, |(_, facts)| facts);
-        let cause = attempts::next(self.task, facts, &ended, deadline, self.settings, self.now);
-        let Some(cause) = cause else { return self.end(pod, &ended) };
+        let cause = attempts::next(self.task, facts, ended, deadline, self.settings, self.now);
+        let Some(cause) = cause else { return self.end(pod, ended) };
         if self.task.spec.cancel {
             let why = format!("cancelled after {}: {}", ended.reason, ended.message);
             return self.end(pod, &ending(Reason::Cancelled, why));
         }
         if seen.is_none_or(|(seen, (_, facts))| self.is_at_rest(seen, facts)) {
-            return self.again(pod, facts, &ended, cause);
+            return self.again(pod, facts, ended, cause);
         }
-        let known = Known { pod, obstacle: Some(&ended), ..Known::default() };
+        let known = Known { pod, obstacle: Some(ended), ..Known::default() };
         self.say(known, Some(after(deadline, AFTER_THE_END)))
+    }
+
+    /// The Pod ended, or is lost with its node, and no report says how the attempt ended.
+    pub(super) fn interrupted(
+        &self,
+        seen: &PodSeen,
+        pod: PodFacts,
+        deadline: Timestamp,
+    ) -> Decision {
+        let shown = status::obstacle(&self.last);
+        let why = ended::interrupted(seen, pod.1, shown.as_ref(), &self.seen.events);
+        let last_moment = after(deadline, AFTER_THE_END);
+        let lost = ended::is_lost_with_its_node(seen, pod.1, self.now);
+        if lost || !self.job_is_leaving() || self.now >= last_moment {
+            return self.over(Some((seen, pod)), &why, deadline);
+        }
+        let known = Known { pod: Some(pod), obstacle: Some(&why), ..Known::default() };
+        self.say(known, Some(last_moment))
     }
 
     /// Nothing of the attempt runs or can start: Pod, saver and Job have ended, or the node has

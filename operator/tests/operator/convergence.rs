@@ -64,7 +64,7 @@ fn whatever_interferes_there_is_one_verdict_in_time_and_it_stays() {
     let mut endings = BTreeMap::<String, u32>::new();
     let mut most = 0;
     for seed in 0..250 {
-        let mut world = World::of(seed, &[], json!({"retries": seed % 3}));
+        let mut world = World::of(seed, &[], &json!({"retries": seed % 3}));
         world.deaf = seed % 5 == 0;
         let mut old = None;
         for _ in 0..80 {
@@ -105,11 +105,11 @@ fn whatever_interferes_there_is_one_verdict_in_time_and_it_stays() {
 
 #[test]
 fn a_race_is_followed_by_an_attempt_that_does_not_run_claude_again() {
-    let mut world = World::of(1, &[Script::LosesRace, Script::LosesRace], json!({}));
+    let mut world = World::of(1, &[Script::LosesRace, Script::LosesRace], &json!({}));
     rest(&mut world, 1);
     assert_eq!((world.ending().as_str(), attempts(&world)), ("Pushed", Some(3)));
     assert_eq!((world.runs, world.pushes), (1, 1));
-    let mut world = World::of(1, &[Script::LosesRace; 9], json!({}));
+    let mut world = World::of(1, &[Script::LosesRace; 9], &json!({}));
     rest(&mut world, 1);
     assert_eq!((world.ending().as_str(), attempts(&world)), ("PushRejected", Some(6)));
     assert_eq!(world.task.status.unwrap().attempts.len(), 5, "the last five");
@@ -118,11 +118,11 @@ fn a_race_is_followed_by_an_attempt_that_does_not_run_claude_again() {
 #[test]
 fn a_rate_limit_is_waited_out_and_its_clock_stands_still() {
     let limited = Script::ClaudeFails(Reason::RateLimited);
-    let mut world = World::of(1, &[limited; 7], json!({"timeout": "10m"}));
+    let mut world = World::of(1, &[limited; 7], &json!({"timeout": "10m"}));
     rest(&mut world, 1);
     assert_eq!((world.ending().as_str(), attempts(&world)), ("Pushed", Some(8)));
     assert!(world.now > 60 * (1 + 2 + 4 + 8 + 16 + 30 + 30), "{}", world.now);
-    let mut world = World::of(1, &[limited; 99], json!({}));
+    let mut world = World::of(1, &[limited; 99], &json!({}));
     rest(&mut world, 1);
     assert_eq!(world.ending(), "RateLimited");
     assert!((5 * TIMEOUT..6 * TIMEOUT + 600).contains(&world.now), "{}", world.now);
@@ -132,7 +132,7 @@ fn a_rate_limit_is_waited_out_and_its_clock_stands_still() {
 fn claude_may_fail_as_often_as_the_task_allows() {
     let fails = Script::ClaudeFails(Reason::AgentFailed);
     for (retries, ending) in [(0, "AgentFailed"), (1, "AgentFailed"), (2, "Pushed")] {
-        let mut world = World::of(1, &[fails; 2], json!({"retries": retries}));
+        let mut world = World::of(1, &[fails; 2], &json!({"retries": retries}));
         rest(&mut world, 1);
         assert_eq!(world.ending(), ending, "{retries}");
         assert_eq!(attempts(&world), Some(retries.min(2) + 1));

@@ -12,6 +12,7 @@ mod convergence;
 mod decide;
 mod fake;
 mod job;
+mod lifecycle;
 mod obstacles;
 mod pod_facts;
 mod purity;

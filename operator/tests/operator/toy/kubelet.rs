@@ -6,7 +6,7 @@ use operator::view::JobView;
 use serde_json::json;
 
 use super::apiserver::{job_uid, leaving};
-use super::{Attempt, Script, World, is_over};
+use super::{Attempt, Health, Script, World, is_over};
 use crate::sample::{Pod, at, pushed};
 
 impl World {
@@ -29,7 +29,7 @@ impl World {
                 attempt.pod = (!finished).then(|| self.new_pod(attempt));
             }
             None => finish_job(attempt),
-            Some(pod) if attempt.dead => attempt.pod = Some(pod),
+            Some(pod) if attempt.health == Health::Dead => attempt.pod = Some(pod),
             Some(pod) if !pod.0["metadata"]["deletionTimestamp"].is_null() => {
                 stop(attempt, pod, self.now);
             }
@@ -37,7 +37,9 @@ impl World {
                 attempt.pod = Some(pod);
                 finish_job(attempt);
             }
-            Some(pod) if attempt.hangs => attempt.pod = Some(end_late(attempt, pod, self.now)),
+            Some(pod) if attempt.health == Health::Hangs => {
+                attempt.pod = Some(end_late(attempt, pod, self.now));
+            }
             Some(pod) => attempt.pod = Some(self.step(attempt, pod)),
         }
     }
@@ -112,54 +114,34 @@ impl World {
 
     /// People, nodes and clocks.
     pub fn disturb(&mut self) {
-        let now = self.now;
-        let place = self.current();
+        let (now, place) = (self.now, self.current());
         let Some(attempt) = self.attempts.get_mut(place) else { return };
-        let pod = attempt.pod.take();
+        let mut change = |change: &dyn Fn(Pod) -> Pod| {
+            attempt.pod = attempt.pod.take().map(|pod| leaving(change(pod), now));
+        };
         match self.dice.below(9) {
             0 => {
-                attempt.pod = pod;
                 let uid = job_uid(attempt.number);
                 self.delete_job(&uid);
-                return;
             }
-            1 => attempt.pod = pod.map(|pod| leaving(pod, now)),
+            1 => change(&|pod| pod),
             2 => {
-                attempt.dead = true;
-                attempt.pod = pod.map(|pod| leaving(driven(pod), now));
+                change(&|pod| disrupted(pod, "DeletionByTaintManager"));
+                attempt.health = Health::Dead;
             }
-            3 => {
-                attempt.dead = !attempt.dead;
-                attempt.pod = pod;
-            }
-            4 => {
-                let drain = |pod: Pod| {
-                    pod.condition("DisruptionTarget", "True", "EvictionByEvictionAPI", "drain")
-                };
-                attempt.pod = pod.map(|pod| leaving(drain(pod), now));
-            }
-            5 => {
-                attempt.pod = pod;
-                attempt.hangs = true;
-            }
-            6 => {
-                attempt.pod = pod;
-                self.now += 400;
-            }
-            7 => {
-                attempt.pod = pod;
-                self.cancel();
-            }
-            _ => {
-                attempt.pod = pod;
-                attempt.tombstone = None;
-            }
+            3 if attempt.health == Health::Dead => attempt.health = Health::Well,
+            3 => attempt.health = Health::Dead,
+            4 => change(&|pod| disrupted(pod, "EvictionByEvictionAPI")),
+            5 => attempt.health = Health::Hangs,
+            6 => self.now += 400,
+            7 => self.cancel(),
+            _ => attempt.tombstone = None,
         }
     }
 }
 
-fn driven(pod: Pod) -> Pod {
-    pod.condition("DisruptionTarget", "True", "DeletionByTaintManager", "not ready")
+fn disrupted(pod: Pod, why: &str) -> Pod {
+    pod.condition("DisruptionTarget", "True", why, "drained")
 }
 
 fn finish_job(attempt: &mut Attempt) {

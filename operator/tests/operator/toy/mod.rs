@@ -50,14 +50,23 @@ pub struct Attempt {
     /// Phases that have ended; the next one runs when `running`.
     pub done: usize,
     pub running: bool,
-    /// The node does not answer.
-    pub dead: bool,
-    /// Nothing goes on in the container that runs.
-    pub hangs: bool,
+    pub health: Health,
     /// Seconds that the kubelet gives the Pod.
     pub limit: i64,
     /// Made by an operator that was behind; only the remote fences it.
     pub stray: bool,
+}
+
+/// How an attempt gets on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Health {
+    /// One thing after the other.
+    #[default]
+    Well,
+    /// Nothing goes on in the container that runs.
+    Hangs,
+    /// The node does not answer.
+    Dead,
 }
 
 /// Everything outside the operator.
@@ -85,11 +94,11 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        Self::of(seed, &[], json!({}))
+        Self::of(seed, &[], &json!({}))
     }
 
     /// A world with a script for each attempt and some fields of the spec.
-    pub fn of(seed: u64, scripts: &[Script], spec: Value) -> Self {
+    pub fn of(seed: u64, scripts: &[Script], spec: &Value) -> Self {
         let mut task = task_json();
         for (field, value) in spec.as_object().unwrap() {
             task["spec"][field] = value.clone();
