@@ -20,6 +20,7 @@ mod guards;
 mod histories;
 mod landing;
 mod leader;
+mod lifecycle;
 mod nodes;
 mod operator;
 mod pod;
@@ -64,6 +65,7 @@ pub fn side_by_side() -> Vec<Scenario> {
     // The slow ones first, so that none of them is left over at the end.
     [
         nodes::ALL,
+        lifecycle::ALL,
         guards::ALL,
         pod::ALL,
         admission::ALL,

@@ -9,14 +9,14 @@ use crd::status::PhaseState::{Failed, Skipped, Succeeded};
 use crd::status::SUCCEEDED;
 use crd::{Phase, Reason, names};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::case::Case;
+use super::lifecycle::cancel;
 use super::outpost::There;
-use super::pod::{jobs, pods};
+use super::pod::{first_attempt, pods};
 use super::verdict::Verdict;
 use crate::cluster::second::SecondNode;
 use crate::cluster::settings::Pressure;
@@ -58,19 +58,19 @@ async fn checkpoint(case: &Case<'_>) -> anyhow::Result<String> {
     Ok(format!("{}{uid}", names::CHECKPOINT_PREFIX))
 }
 
-/// Asserts that the attempt ended in Run, its work is on the checkpoint, the target is untouched,
-/// and nothing was paid twice.
-async fn cut_off<'a>(case: &Case<'a>, reason: Reason) -> anyhow::Result<Verdict<'a>> {
-    let verdict = case.verdict().await?;
-    verdict.expect(reason)?;
-    verdict.expect_phases([Succeeded, Failed, Skipped, Skipped, Skipped])?;
+/// Asserts that the first attempt ended for `reason` in these words, that its work is on the
+/// checkpoint and the target untouched, and that another attempt begins; then ends the task.
+async fn cut_off(case: &Case<'_>, reason: Reason, words: &str) -> anyhow::Result<()> {
+    let over = first_attempt(case).await?;
+    ensure!(over.reason == reason && over.message.contains(words), "{over:?}");
     let files = case.pushed().await?.files(&checkpoint(case).await?).await?;
     ensure!(files == WORK, "the checkpoint holds {files:?}");
     untouched(case).await?;
-    ensure!(jobs(case).await?.len() <= 1, "a second Job");
-    case.expect_model_requests(2).await?;
+    cancel(case).await?;
     case.open_gate().await?;
-    Ok(verdict)
+    let verdict = case.verdict().await?;
+    ensure!(verdict.status.attempts[0] == over, "{:?}", verdict.status.attempts);
+    Ok(())
 }
 
 async fn untouched(case: &Case<'_>) -> anyhow::Result<()> {
@@ -89,7 +89,7 @@ async fn a_killed_sandbox_is_told_and_the_work_is_saved(case: Case<'_>) -> anyho
     let play = async |there: &There<'_>| {
         let uid = at_work(&there.case).await?.metadata.uid.context("no UID")?;
         there.node(move |node| node.kill_sandbox(&uid)).await?;
-        says(&cut_off(&there.case, Reason::Lost).await?, "sandbox")
+        cut_off(&there.case, Reason::Lost, "sandbox").await
     };
     case.site.outpost.visit(&case, play).await
 }
@@ -101,7 +101,7 @@ async fn a_container_killed_without_a_word_is_lost(case: Case<'_>) -> anyhow::Re
         let run = states.into_iter().flatten().find(|one| one.name == Phase::Run.container());
         let id = run.and_then(|run| run.container_id).context("no id of the run container")?;
         there.node(move |node| node.kill_container(&id)).await?;
-        says(&cut_off(&there.case, Reason::Lost).await?, "signal 9")
+        cut_off(&there.case, Reason::Lost, "signal 9").await
     };
     case.site.outpost.visit(&case, play).await
 }
@@ -134,7 +134,7 @@ async fn a_node_that_runs_short_evicts_and_the_work_is_saved(case: Case<'_>) -> 
     let play = async |there: &There<'_>| {
         at_work(&there.case).await?;
         there.node(|node| node.start_kubelet(Pressure::Memory)).await?;
-        says(&cut_off(&there.case, Reason::Evicted).await?, "low on resource: memory")
+        cut_off(&there.case, Reason::Evicted, "low on resource: memory").await
     };
     case.site.outpost.alone(&case, play).await
 }
@@ -166,25 +166,27 @@ async fn a_deleted_node_is_lost(case: Case<'_>) -> anyhow::Result<()> {
     let play = async |there: &There<'_>| {
         at_work(&there.case).await?;
         there.node(SecondNode::delete).await?;
-        says(&cut_off(&there.case, Reason::NodeLost).await?, "node no longer exists")
+        cut_off(&there.case, Reason::NodeLost, "node no longer exists").await
     };
     case.site.outpost.alone(&case, play).await
 }
 
-/// The Job says when nothing counts any more; here that is brought forward, instead of waiting for
-/// an hour: nobody on the dead node reads it.
+/// The status says when the task's time is over; here that is brought forward, instead of waiting
+/// for it: nobody on the dead node reads it.
 async fn a_silent_node_is_lost_after_the_last_moment(case: Case<'_>) -> anyhow::Result<()> {
     let play = async |there: &There<'_>| {
         let case = &there.case;
         at_work(case).await?;
         there.node(SecondNode::kill_kubelet).await?;
-        let over = Timestamp::now() - SignedDuration::from_secs(40);
-        let notes = json!({"metadata": {"annotations":
-            {names::ANNOTATION_NOT_AFTER: over.to_string()}}});
-        let all: Api<Job> = Api::namespaced(case.site.client.clone(), &case.site.namespace);
-        let job = jobs(case).await?.pop().and_then(|job| job.metadata.name).context("no Job")?;
-        all.patch(&job, &PatchParams::default(), &Patch::Merge(notes)).await?;
-        let verdict = cut_off(case, Reason::NodeLost).await?;
+        let over = Timestamp::now() - SignedDuration::from_secs(30);
+        let earlier = Patch::Merge(json!({"status": {"deadline": over}}));
+        case.site.tasks().patch_status(&case.name, &PatchParams::default(), &earlier).await?;
+        let verdict = case.verdict().await?;
+        verdict.expect(Reason::NodeLost)?;
+        verdict.expect_phases([Succeeded, Failed, Skipped, Skipped, Skipped])?;
+        untouched(case).await?;
+        case.expect_model_requests(2).await?;
+        case.open_gate().await?;
         let waited = verdict.status.finished_at.context("no end")?.duration_since(over);
         ensure!(waited >= SignedDuration::from_secs(60), "the verdict came after {waited:#}");
         says(&verdict, "does not answer")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use crd::spec::{Quantities, Resources, SecretName};
 use crd::status::PhaseState::{Pending, Running, Succeeded};
-use crd::status::SUCCEEDED;
+use crd::status::{AttemptStatus, SUCCEEDED};
 use crd::{ClaudeTaskSpec, Phase, Reason, names};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -22,7 +22,7 @@ super::scenarios!["pod":
     a_missing_model_secret_is_named,
     a_secret_that_comes_in_time_is_used,
     a_pod_that_no_node_takes_is_unschedulable,
-    a_deleted_pod_keeps_its_work_on_the_checkpoint,
+    a_deleted_pod_is_followed_by_one_that_goes_on_from_its_work,
     a_deleted_pod_tells_what_was_paid,
 ];
 
@@ -103,7 +103,9 @@ async fn a_pod_that_no_node_takes_is_unschedulable(case: Case<'_>) -> anyhow::Re
     obstructed(&case, Reason::Unschedulable, change).await.map(drop)
 }
 
-async fn a_deleted_pod_keeps_its_work_on_the_checkpoint(case: Case<'_>) -> anyhow::Result<()> {
+async fn a_deleted_pod_is_followed_by_one_that_goes_on_from_its_work(
+    case: Case<'_>,
+) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
     let first = case.shell("echo b > b.txt");
     case.script([first, case.shell("echo c > c.txt"), case.gated(Step::text("Done."))]).await?;
@@ -112,15 +114,29 @@ async fn a_deleted_pod_keeps_its_work_on_the_checkpoint(case: Case<'_>) -> anyho
     let pod = case.pod().await?;
     let pods: Api<Pod> = Api::namespaced(case.site.client.clone(), &case.site.namespace);
     pods.delete(&pod, &DeleteParams::default()).await?;
-    let verdict = case.verdict().await?;
-    verdict.expect(Reason::Lost)?;
-    ensure!(jobs(&case).await?.len() <= 1, "a second Job");
-    let uid = verdict.task.metadata.uid.clone().context("no UID")?;
+    let over = first_attempt(&case).await?;
+    ensure!(over.reason == Reason::Lost, "{over:?}");
+    let uid = case.current().await?.metadata.uid.context("no UID")?;
     let checkpoint = format!("{}{uid}", names::CHECKPOINT_PREFIX);
     let files = case.pushed().await?.files(&checkpoint).await?;
     ensure!(files == ["a.txt", "b.txt", "c.txt"], "{checkpoint} holds {files:?}");
     case.open_gate().await?;
-    case.expect_model_requests(3).await
+    let verdict = case.verdict().await?;
+    verdict.expect(Reason::Pushed)?;
+    ensure!(verdict.status.attempt == Some(2), "{:?}", verdict.status.attempts);
+    let files = case.pushed().await?.files(&case.branch()).await?;
+    ensure!(files == ["a.txt", "b.txt", "c.txt"], "the branch holds {files:?}");
+    case.expect_pushed_once(&format!("refs/heads/{}", case.branch())).await
+}
+
+/// The first attempt, once it is over and another one begins.
+pub(super) async fn first_attempt(case: &Case<'_>) -> anyhow::Result<AttemptStatus> {
+    until("a second attempt", Duration::from_secs(150), async || {
+        let status = case.current().await?.status.unwrap_or_default();
+        ensure!(!status.is_finished(), "a verdict instead: {:?}", status.conditions);
+        Ok(status.attempts.first().cloned())
+    })
+    .await
 }
 
 async fn a_deleted_pod_tells_what_was_paid(case: Case<'_>) -> anyhow::Result<()> {
@@ -137,11 +153,13 @@ async fn a_deleted_pod_tells_what_was_paid(case: Case<'_>) -> anyhow::Result<()>
     .await?;
     let pods: Api<Pod> = Api::namespaced(case.site.client.clone(), &case.site.namespace);
     pods.delete(&pod, &DeleteParams::default()).await?;
-    let verdict = case.verdict().await?;
-    verdict.expect(Reason::Lost)?;
-    let usage = verdict.status.usage.unwrap_or_default();
+    let over = first_attempt(&case).await?;
+    ensure!(over.reason == Reason::Lost, "{over:?}");
+    let status = case.current().await?.status.unwrap_or_default();
+    let usage = status.earlier_usage.unwrap_or_default();
     ensure!(usage.cost_usd > crd::Usd::ZERO, "{usage:?}");
-    Ok(())
+    super::lifecycle::cancel(&case).await?;
+    case.verdict().await?.expect(Reason::Cancelled)
 }
 
 /// Waits until a phase of the task runs; for scenarios that act in the middle of it.

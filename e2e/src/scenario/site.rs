@@ -33,6 +33,10 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("tasks.allowPlainHttp", "true"),
     ("tasks.startupDeadline", "40s"),
     ("tasks.gracePeriod", "30s"),
+    ("tasks.cancelGrace", "20s"),
+    // One wait, and no second one.
+    ("tasks.firstWait", "5s"),
+    ("tasks.waitLimit", "5s"),
     ("tasks.saveInterval", "2s"),
     ("tasks.idleLimit", "30s"),
     ("tasks.modelRetries", "1"),
