@@ -25,7 +25,7 @@ pub struct Attempt {
     pub remote: Remote,
     /// The container's log.
     pub progress: Progress,
-    /// Set by SIGTERM.
+    /// When the container must stop.
     pub stop: Stop,
     /// The time.
     pub clock: fn() -> Timestamp,
@@ -51,7 +51,13 @@ impl Attempt {
     /// The same, for what must be brought to its end although the container is to stop.
     #[must_use]
     pub fn steadfast(&self) -> Self {
-        Self { stop: Stop::default(), ..self.clone() }
+        Self { stop: self.stop.steadfast(), ..self.clone() }
+    }
+
+    /// The same, for what a request to stop must not keep from being saved; SIGTERM counts.
+    #[must_use]
+    pub fn unasked(&self) -> Self {
+        Self { stop: self.stop.unasked(), ..self.clone() }
     }
 
     /// Git in the trusted repository.

@@ -25,6 +25,7 @@ use crate::lines::Lines;
 use crate::network::Network;
 use crate::progress::{Kind, Note, Progress, cut};
 use crate::prompt::OUTPUT_LIMIT;
+use crate::request;
 
 /// Lines of one command that reach the log.
 const SHOWN: usize = 1000;
@@ -200,6 +201,10 @@ pub fn stopped(why: Stopped, command: &str) -> Verdict {
         Stopped::Deadline => {
             let message = format!("The time limit is near, and `{command}` was still running.");
             Verdict::failed(Reason::Timeout, message)
+        }
+        Stopped::Asked(reason) => {
+            let message = format!("{} `{command}` was still running.", request::sentence(reason));
+            Verdict::failed(reason, message)
         }
         Stopped::Short(shortage) => {
             Verdict::failed(shortage.reason(), format!("`{command}` was ended: {shortage}."))

@@ -25,6 +25,8 @@ pub struct Dirs {
     pub credentials: PathBuf,
     /// Certificates that the installation trusts besides the image's own; there when it names any.
     pub trust: PathBuf,
+    /// The request to stop, in one file.
+    pub stop: PathBuf,
     /// HOME of this container.
     pub home: PathBuf,
     /// Temporary files of this container.
@@ -43,6 +45,7 @@ impl Dirs {
             saver: names::SAVER.path.into(),
             credentials: names::GIT_CREDENTIALS.path.into(),
             trust: names::TRUST_BUNDLE.path.into(),
+            stop: names::STOP.path.into(),
             home: names::HOME_PATH.into(),
             tmp: names::TMP_PATH.into(),
         }
@@ -62,6 +65,7 @@ impl Dirs {
             saver: root.join("saver"),
             credentials: root.join("git-credentials"),
             trust: root.join("trust"),
+            stop: root.join("stop"),
             home: root.join("home"),
             tmp: root.join("tmp"),
         };
@@ -74,6 +78,7 @@ impl Dirs {
             &dirs.saver,
             &dirs.credentials,
             &dirs.trust,
+            &dirs.stop,
             &dirs.home,
             &dirs.tmp,
         ] {

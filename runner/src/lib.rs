@@ -19,6 +19,7 @@ pub mod handoff;
 pub mod marker;
 pub mod perform;
 pub mod plan;
+pub mod request;
 pub mod start;
 pub mod store;
 

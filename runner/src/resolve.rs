@@ -42,7 +42,7 @@ pub async fn resolve(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended
         Err(error) => return unable(dirs, progress, &error),
     };
     // First of all: the first process of a container ignores a SIGTERM that it does not expect.
-    let prepared = Stop::for_task(&config.document)
+    let prepared = Stop::for_task(&config.document, dirs)
         .and_then(|stop| Ok(sweep::adopt_orphans().map(|()| stop)?));
     let landed = match Landing::read(dirs) {
         Ok(Landing { skip: Some(skip), .. }) => {

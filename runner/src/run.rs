@@ -42,7 +42,7 @@ const SUMMARY_LIMIT: usize = 300;
 /// Runs the phase.
 pub async fn run(config: &Config, dirs: &Dirs, progress: &Progress) -> Ended {
     // First of all: the first process of a container ignores a SIGTERM that it does not expect.
-    let prepared = Stop::for_task(&config.document)
+    let prepared = Stop::for_task(&config.document, dirs)
         .and_then(|stop| Ok(sweep::adopt_orphans().map(|()| stop)?));
     let (stop, start) = match (prepared, Start::read(dirs)) {
         (_, Ok(Start { skip: Some(skip), .. })) => return Ended::skipped(Phase::Run, &skip),

@@ -6,7 +6,6 @@
 //! work, which is for `rebase` to store.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::attempt::Attempt;
@@ -48,7 +47,7 @@ pub fn save(attempt: &Attempt, terminate: &Stop) {
         Ok(saver) => saver,
         Err(error) => return attempt.progress.error(format!("nothing can be saved: {error}")),
     };
-    while !terminate.load(Ordering::SeqCst) {
+    while !terminate.is_terminated() {
         saver.look();
         std::thread::sleep(POLL);
     }

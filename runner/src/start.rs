@@ -6,8 +6,6 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crd::{Outcome, Phase, names};
 use tokio::runtime::Runtime;
@@ -17,10 +15,10 @@ use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::ended::Ended;
-use crate::git::command::Stop;
+use crate::git::Stop;
 use crate::progress::Progress;
 use crate::scrub::Scrub;
-use crate::{credential, marker, perform, resolve, run, save};
+use crate::{credential, marker, perform, request, resolve, run, save};
 
 /// Exit code when the container itself is wrong: no task, no signals, no directories.
 const UNUSABLE: u8 = 2;
@@ -55,7 +53,8 @@ async fn perform(phase: Phase, config: Config, dirs: Dirs, progress: Progress) -
         Phase::Push => perform::push,
     };
     let stop = Stop::default();
-    tokio::spawn(obey(Arc::clone(&stop)));
+    tokio::spawn(obey(stop.clone()));
+    tokio::spawn(heed(stop.clone(), dirs.clone()));
     let attempt = Attempt::new(config, dirs, progress, stop);
     let ended = tokio::task::spawn_blocking(move || work(&attempt)).await;
     // A panic has said why on standard error; without a report the Pod's own facts count.
@@ -70,7 +69,7 @@ pub fn save() -> ExitCode {
     };
     let progress = Progress::stdout(names::SAVE_CONTAINER, Scrub::default());
     let terminate = Stop::default();
-    runtime.spawn(obey(Arc::clone(&terminate)));
+    runtime.spawn(obey(terminate.clone()));
     let attempt = Attempt::new(config, Dirs::in_pod(), progress.clone(), Stop::default());
     save::save(&attempt, &terminate);
     progress.finish();
@@ -103,8 +102,13 @@ fn unusable(error: &dyn std::error::Error) -> ExitCode {
 async fn obey(stop: Stop) {
     if let Ok(mut terminate) = signal(SignalKind::terminate()) {
         terminate.recv().await;
-        stop.store(true, Ordering::SeqCst);
+        stop.terminate();
     }
+}
+
+/// Sets `stop` when somebody asks for it.
+async fn heed(stop: Stop, dirs: Dirs) {
+    stop.ask(request::wait(&dirs).await);
 }
 
 fn say(ended: &Ended, progress: &Progress) {

@@ -48,7 +48,8 @@ pub struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// A conversation in `session`; `before` is what earlier containers spent of the money.
+    /// A conversation in `session`; `before` is what earlier containers of this attempt
+    /// spent of the money.
     pub fn new(
         config: &'a Config,
         dirs: &'a Dirs,
@@ -122,7 +123,7 @@ impl<'a> Agent<'a> {
     }
 
     fn left(&self, most: Usd) -> Usd {
-        most.minus(self.before).minus(self.spent.cost_usd)
+        most.minus(self.config.document.spent).minus(self.before).minus(self.spent.cost_usd)
     }
 
     async fn start(&mut self, prompt: &str, budget: Option<Usd>) -> io::Result<Ended> {

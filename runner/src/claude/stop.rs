@@ -1,4 +1,5 @@
-//! When the agent side must stop: the runner got SIGTERM, or the task's time is over.
+//! When the agent side must stop: the runner got SIGTERM, somebody asked for it, or the task's time
+//! is over.
 //!
 //! Not here: how Claude is stopped ([`super::supervise`]) and what is saved then.
 
@@ -11,6 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::verdict::Stopped;
+use crate::dirs::Dirs;
+use crate::request;
 
 /// Tells every holder of a clone when to stop.
 #[derive(Debug, Clone)]
@@ -19,44 +22,42 @@ pub struct Stop {
 }
 
 /// Time before the task's last moment at which Claude is stopped: for Claude to end, for the work
-/// to be bundled, and for the git side to save it.
+/// to be bundled, and for the git side to save it. Where there is little time at all, a quarter.
 pub const MARGIN: Duration = Duration::from_secs(90);
 
 impl Stop {
-    /// Stops at SIGTERM, and in time before the task's last moment.
+    /// Stops at SIGTERM or SIGINT, when somebody asks for it, and in time before the task's last
+    /// moment. A signal that follows the deadline wins, because then there is less time to save;
+    /// nothing wins over a request.
     ///
     /// # Errors
     /// When the signals cannot be watched.
-    pub fn for_task(document: &TaskDocument) -> io::Result<Self> {
+    pub fn for_task(document: &TaskDocument, dirs: &Dirs) -> io::Result<Self> {
         let left = document.not_after.duration_since(Timestamp::now());
-        Self::watch(Duration::try_from(left).unwrap_or_default().saturating_sub(MARGIN))
-    }
-
-    /// Stops at SIGTERM or SIGINT, and after `left` at the latest. A signal that follows the
-    /// deadline wins, because then there is less time to save.
-    ///
-    /// # Errors
-    /// When the signals cannot be watched.
-    pub fn watch(left: Duration) -> io::Result<Self> {
+        let left = working_time(Duration::try_from(left).unwrap_or_default());
         let (mut term, mut int) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let (tell, state) = watch::channel(None);
+        // A request that is there already lets nothing begin.
+        let (tell, state) = watch::channel(request::read(dirs).map(Stopped::Asked));
+        let dirs = dirs.clone();
         tokio::spawn(async move {
-            let asked = async {
+            let signalled = async {
                 tokio::select! {
                     _ = term.recv() => {}
                     _ = int.recv() => {}
                 }
             };
-            tokio::pin!(asked);
-            tokio::select! {
-                () = &mut asked => {}
+            tokio::pin!(signalled);
+            let why = tokio::select! {
+                () = &mut signalled => Stopped::Interrupted,
+                reason = request::wait(&dirs) => Stopped::Asked(reason),
                 () = tokio::time::sleep(left) => {
                     tell.send_replace(Some(Stopped::Deadline));
-                    asked.await;
+                    signalled.await;
+                    Stopped::Interrupted
                 }
-            }
-            tell.send_replace(Some(Stopped::Interrupted));
+            };
+            tell.send_replace(Some(why));
             // Kept until everybody has gone: a closed channel would look like no stop at all.
             tell.closed().await;
         });
@@ -73,7 +74,7 @@ impl Stop {
         *self.state.borrow()
     }
 
-    /// True when the runner was asked to end.
+    /// True when the runner must end because of a signal.
     pub fn is_interrupted(&self) -> bool {
         self.now() == Some(Stopped::Interrupted)
     }
@@ -88,5 +89,44 @@ impl Stop {
                 std::future::pending::<()>().await;
             }
         }
+    }
+}
+
+/// The part of what is left in which Claude may work.
+fn working_time(left: Duration) -> Duration {
+    left.saturating_sub(MARGIN.min(left / 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crd::{Reason, names};
+
+    use super::{Stop, working_time};
+    use crate::attempt::sample;
+    use crate::claude::verdict::Stopped;
+    use crate::dirs::Dirs;
+
+    #[test]
+    fn a_quarter_of_a_short_time_is_kept_for_saving() {
+        for (left, works) in [(3600, 3510), (360, 270), (100, 75), (40, 30), (0, 0)] {
+            let left = Duration::from_secs(left);
+            assert_eq!(working_time(left), Duration::from_secs(works));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_stops_before_anything_begins_and_while_it_goes_on() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(root.path()).unwrap();
+        let mut stop = Stop::for_task(&sample(), &dirs).unwrap();
+        assert_eq!(stop.now(), None);
+        std::fs::write(dirs.stop.join(names::STOP_FILE), "Cancelled now").unwrap();
+        let why = tokio::time::timeout(Duration::from_secs(20), stop.stopped()).await;
+        assert_eq!(why, Ok(Stopped::Asked(Reason::Cancelled)));
+        let late = Stop::for_task(&sample(), &dirs).unwrap();
+        assert_eq!(late.now(), Some(Stopped::Asked(Reason::Cancelled)));
+        assert!(!late.is_interrupted());
     }
 }

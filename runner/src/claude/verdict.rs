@@ -8,6 +8,7 @@ use crd::Reason;
 use super::stream::{ResultLine, Stream};
 use crate::guard::{Shortage, full};
 use crate::progress::cut;
+use crate::request;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +22,10 @@ pub enum Exit {
 /// Why the runner stopped the process. Nothing that the process prints or returns shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// The runner itself was asked to end.
+    /// The runner itself must end.
     Interrupted,
+    /// Somebody asked for it, for this reason.
+    Asked(Reason),
     /// The task's time is over.
     Deadline,
     /// Nothing was printed for this many seconds.
@@ -114,6 +117,9 @@ fn judge_stopped(stopped: Stopped) -> Verdict {
     let failed = |reason, message: String| Verdict::failed(reason, message);
     match stopped {
         Stopped::Interrupted => Verdict::Interrupted,
+        Stopped::Asked(reason) => {
+            failed(reason, format!("{} Claude Code was stopped.", request::sentence(reason)))
+        }
         Stopped::Deadline => failed(
             Reason::Timeout,
             "Claude Code was stopped because the time limit is near.".into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crd::Reason::{
-    self, AgentFailed, AgentHung, BudgetExceeded, CredentialsRejected, Overloaded, RateLimited,
+    self, AgentFailed, AgentHung, BudgetExceeded, Cancelled, CredentialsRejected, Overloaded, RateLimited,
     Timeout, TurnLimit,
 };
 
@@ -156,6 +156,7 @@ fn who_stopped_it_decides_and_not_what_it_printed() {
         Verdict::Interrupted => None,
     };
     assert_eq!(reason(Stopped::Deadline), Some(Timeout));
+    assert_eq!(reason(Stopped::Asked(Cancelled)), Some(Cancelled));
     assert_eq!(reason(Stopped::Silent(900)), Some(AgentHung));
     assert_eq!(reason(Stopped::Lingering(60)), Some(AgentHung));
     assert_eq!(reason(Stopped::Interrupted), None);

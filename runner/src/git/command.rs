@@ -10,23 +10,19 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::dirs::Dirs;
 use crate::git::environment::{ENVIRONMENT, NO_ATTRIBUTES, SETTINGS};
-use crate::git::watchdog::Watchdog;
+use crate::git::stop::Stop;
+use crate::git::watchdog::{Bite, Watchdog};
 
 /// Largest output that is kept, in bytes; more is an error, so that a hostile repository cannot
 /// fill the memory.
 const OUTPUT_LIMIT: u64 = 256 << 20;
 /// Error output that is kept, in bytes; the rest is read and dropped.
 const ERROR_LIMIT: u64 = 64 << 10;
-
-/// Set when the container is to stop: no further git command starts, the running one finishes.
-pub type Stop = Arc<AtomicBool>;
 
 /// A repository and the environment in which git works on it.
 #[derive(Debug, Clone)]
@@ -114,7 +110,7 @@ impl Git {
     }
 
     fn at(place: Place, dirs: &Dirs, stop: &Stop) -> Self {
-        Self { place, home: dirs.home.clone(), tmp: dirs.tmp.clone(), stop: Arc::clone(stop) }
+        Self { place, home: dirs.home.clone(), tmp: dirs.tmp.clone(), stop: stop.clone() }
     }
 
     /// Where the repository, or the working copy, lies.
@@ -141,7 +137,7 @@ impl Git {
         if matches!(self.place, Place::Bare(_)) {
             settings.push(owned(NO_ATTRIBUTES));
         }
-        let stop = Arc::clone(&self.stop);
+        let stop = self.stop.clone();
         GitCommand {
             command,
             name: name.to_owned(),
@@ -208,7 +204,7 @@ impl GitCommand {
     /// # Errors
     /// Every [`GitError`] but `Failed`.
     pub fn output(mut self) -> Result<Output, GitError> {
-        if self.stop.load(Ordering::SeqCst) {
+        if self.stop.is_set() {
             return Err(GitError::Interrupted);
         }
         self.command.env("GIT_CONFIG_COUNT", self.settings.len().to_string());
@@ -229,12 +225,13 @@ impl GitCommand {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let start = |error| GitError::Start(self.name.clone(), error);
         let child = self.command.spawn().map_err(start)?;
-        let watchdog = self.limit.map(|limit| Watchdog::watch(child.id(), limit));
+        let (began, stop) = (Instant::now(), self.stop);
+        let watchdog = Watchdog::watch(child.id(), self.limit, stop.clone());
         let ended = converse(child, bytes);
-        if let (Some(watchdog), Some(limit)) = (watchdog, self.limit)
-            && watchdog.has_bitten()
-        {
-            return Err(GitError::TimedOut(self.name, limit.as_secs()));
+        match watchdog.bitten() {
+            Some(Bite::Stop) if stop.is_set() => return Err(GitError::Interrupted),
+            Some(_) => return Err(GitError::TimedOut(self.name, began.elapsed().as_secs())),
+            None => {}
         }
         let (status, stdout, stderr) = ended.map_err(start)?;
         if stdout.len() as u64 > OUTPUT_LIMIT {

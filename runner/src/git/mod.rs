@@ -14,9 +14,11 @@ pub mod merge;
 pub mod refs;
 pub mod refusal;
 pub mod remote;
+pub mod stop;
 pub mod transport;
 pub mod watchdog;
 
-pub use command::{Git, GitCommand, GitError, Output, Stop};
+pub use command::{Git, GitCommand, GitError, Output};
 pub use refusal::RemoteError;
 pub use remote::Remote;
+pub use stop::Stop;
