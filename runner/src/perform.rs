@@ -12,7 +12,7 @@ use crate::plan::{Landed, Landing, Start};
 use crate::push::{Ending, Pushed};
 use crate::rebase::Rebased;
 use crate::store::StoreError;
-use crate::{clone, push, rebase};
+use crate::{clone, push, rebase, request};
 
 /// Clone.
 pub fn clone(attempt: &Attempt) -> Ended {
@@ -28,7 +28,7 @@ pub fn clone(attempt: &Attempt) -> Ended {
                 ..Report::new(Phase::Clone, Outcome::Succeeded)
             })
         }
-        Err(error) if error.is_interruption() => Ended::interrupted(),
+        Err(error) if error.is_interruption() => stopped(attempt, Phase::Clone, None),
         Err(error) => failed(Phase::Clone, error.reason(), &error.to_string()),
     }
 }
@@ -54,7 +54,9 @@ pub fn rebase(attempt: &Attempt) -> Ended {
                 ..Report::new(Phase::Rebase, Outcome::Succeeded)
             })
         }
-        Err(stopped) if stopped.error.is_interruption() => Ended::interrupted(),
+        Err(end) if end.error.is_interruption() => {
+            stopped(attempt, Phase::Rebase, end.saved.checkpoint)
+        }
         Err(stopped) => {
             // A Run that failed is the failure; this phase had nothing to land then.
             let run = matches!(stopped.error, rebase::Error::Run { .. });
@@ -85,15 +87,20 @@ pub fn push(attempt: &Attempt) -> Ended {
     match push::push(attempt, &start, &landing) {
         Ok(Ending::Pushed(pushed)) => Ended::well(report(pushed)),
         Ok(Ending::Nothing(skip)) => Ended::skipped(Phase::Push, &skip),
-        Err(stopped) if stopped.error.is_interruption() => Ended::interrupted(),
+        Err(end) if end.error.is_interruption() => {
+            stopped(attempt, Phase::Push, end.checkpoint.or(landing.checkpoint))
+        }
         Err(stopped) => {
             let resolution = matches!(stopped.error, push::Error::Resolution { .. });
             let kept = stopped.checkpoint.as_ref();
             let words = kept.map(|name| format!("The finished commit is on {name}."));
             let message = sentences(&[&stopped.error.to_string(), &words.unwrap_or_default()]);
+            let checkpoint = stopped.checkpoint.or(landing.checkpoint);
             Ended::badly(Report {
                 outcome: if resolution { Outcome::Skipped } else { Outcome::Failed },
-                checkpoint: stopped.checkpoint.or(landing.checkpoint),
+                // Without saved work, a new attempt would pay for it again.
+                again: stopped.error.again() && checkpoint.is_some(),
+                checkpoint,
                 ..Report::failed(Phase::Push, stopped.error.reason(), message)
             })
         }
@@ -104,6 +111,15 @@ fn earlier(attempt: &Attempt, taken: &Taken) -> String {
     let (own, state) = (taken.is_own(&attempt.document), taken.state.as_str());
     let whose = if own { "an earlier attempt".to_owned() } else { format!("task {}", taken.uid) };
     format!("Goes on from the {state} work of {whose}.")
+}
+
+/// The container was told to stop: by a request, whose reason is the verdict, or by SIGTERM alone,
+/// for which the Pod's own facts say the reason.
+fn stopped(attempt: &Attempt, phase: Phase, checkpoint: Option<String>) -> Ended {
+    let Some(reason) = attempt.stop.asked() else { return Ended::interrupted() };
+    let words = checkpoint.as_ref().map(|name| format!("The work is on {name}."));
+    let message = sentences(&[&request::sentence(reason), &words.unwrap_or_default()]);
+    Ended::badly(Report { checkpoint, ..Report::failed(phase, reason, message) })
 }
 
 fn report(pushed: Pushed) -> Report {

@@ -43,12 +43,15 @@ pub enum Error {
     Appeared(String),
     /// The branch that was rebased as a whole has new commits.
     #[error(
-        "The branch {0} moved while the task ran; what came there was left alone. Create the task again to start from it."
+        "The branch {0} moved while the task ran; what came there was left alone."
     )]
     Moved(String),
     /// The branch did not take the commit.
     #[error("{0}")]
     Refused(String),
+    /// The branch moved in a way that a new attempt can follow.
+    #[error("{0}")]
+    Overtaken(String),
     /// Git failed here.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -75,7 +78,7 @@ impl Error {
             Self::Handoff(_) | Self::Rejected(_) => Reason::ResolutionRejected,
             Self::Late => Reason::Timeout,
             Self::Appeared(_) => Reason::BranchExists,
-            Self::Moved(_) | Self::Refused(_) => Reason::PushRejected,
+            Self::Moved(_) | Self::Refused(_) | Self::Overtaken(_) => Reason::PushRejected,
             Self::Git(_) | Self::Store(_) => Reason::Lost,
         }
     }
@@ -85,8 +88,14 @@ impl Error {
         matches!(self, Self::Git(GitError::Interrupted))
     }
 
-    /// Whether a finished commit was kept from the branch.
+    /// Whether a new attempt can follow what happened: it begins from the saved work.
+    pub const fn again(&self) -> bool {
+        matches!(self, Self::Moved(_) | Self::Overtaken(_))
+    }
+
+    /// Whether a finished commit was kept from the branch. Not one on people's commits that are
+    /// not the branch any more: the task's own work, which the checkpoint has, fits what came.
     pub const fn leaves_a_commit(&self) -> bool {
-        matches!(self, Self::Appeared(_) | Self::Moved(_) | Self::Refused(_))
+        matches!(self, Self::Appeared(_) | Self::Refused(_) | Self::Overtaken(_))
     }
 }

@@ -8,6 +8,7 @@ pub mod build;
 pub mod deliver;
 pub mod error;
 pub mod markers;
+pub mod protocol;
 pub mod rejected;
 pub mod tree;
 
@@ -55,22 +56,29 @@ pub enum Ending {
 pub fn push(attempt: &Attempt, start: &Start, landing: &Landing) -> Result<Ending, Stopped> {
     let git = attempt.git();
     let early = |error| Stopped { error, checkpoint: None };
-    let Some(tip) = build(attempt, &git, landing).map_err(early)? else {
+    // A resolution that was paid for is not lost to a request to stop.
+    let unasked = attempt.unasked();
+    let Some(tip) = build(&unasked, &unasked.git(), landing).map_err(early)? else {
         let message = "The resolution is what the onto branch already has.".to_owned();
         return Ok(Ending::Nothing(Skip { reason: Reason::NothingToPush, message }));
     };
+    let is_resolved =
+        !matches!(&landing.landed, Some(Landed::Clean { tip: clean, .. }) if *clean == tip);
     let mut parcel = Parcel { tip, onto: landing.onto_commit.clone(), races: 0 };
     match deliver::deliver(attempt, &git, start, &mut parcel) {
         Ok(Delivered::Pushed) => {
-            saved::forget(&attempt.steadfast(), &attempt.steadfast().git());
+            saved::forget(attempt);
             finish(attempt, parcel).map(Ending::Pushed).map_err(|error| early(error.into()))
         }
         Ok(Delivered::Nothing(skip)) => {
-            saved::forget(attempt, &git);
+            saved::forget(attempt);
             Ok(Ending::Nothing(skip))
         }
         Err(error) => {
-            let checkpoint = error.leaves_a_commit().then(|| keep(attempt, &parcel)).flatten();
+            // Of a commit that is only the landed work, the checkpoint holds the work.
+            let is_cut_off = matches!(error, Error::Late) || attempt.stop.asked().is_some();
+            let is_kept = error.leaves_a_commit() || (is_resolved && is_cut_off);
+            let checkpoint = is_kept.then(|| keep(attempt, &parcel)).flatten();
             Err(Stopped { error, checkpoint })
         }
     }

@@ -106,7 +106,8 @@ pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>>
     let git = attempt.git();
     let (saved, work) = match &start.taken {
         Some(taken) if taken.is_finished(&attempt.document) => earlier(attempt, taken),
-        _ => handed_back(attempt, &git, start),
+        // A request to stop does not keep the work from being saved.
+        _ => handed_back(&attempt.unasked(), &attempt.unasked().git(), start),
     };
     let mut conflicts = Vec::new();
     let landing = work.and_then(|work| land(attempt, &git, start, work, &saved, &mut conflicts));
@@ -202,7 +203,7 @@ fn land(
     let checkpoint = saved.checkpoint.clone();
     let onto_name = short(&start.onto_ref);
     let done = |onto_commit: String, reason, message: String| {
-        saved::forget(attempt, git);
+        saved::forget(attempt);
         let skip = Some(Skip { reason, message });
         Ok(Landing { onto_commit, checkpoint: None, skip, landed: None })
     };

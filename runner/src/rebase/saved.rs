@@ -55,11 +55,12 @@ pub fn save(attempt: &Attempt, git: &Git, start: &Start, work: &Imported, state:
 
 /// Tells `save` that nothing is left to save, and deletes what is on the remote; both as far as
 /// possible.
-pub fn forget(attempt: &Attempt, git: &Git) {
+pub fn forget(attempt: &Attempt) {
+    let attempt = attempt.steadfast();
     if let Err(error) = checkpoint::mark_landed(&attempt.dirs) {
         attempt.progress.warning(error.to_string());
     }
-    if let Err(error) = checkpoint::delete(git, &attempt.remote, &attempt.document) {
+    if let Err(error) = checkpoint::delete(&attempt.git(), &attempt.remote, &attempt.document) {
         attempt.progress.warning(format!("the checkpoint is left over: {error}"));
     }
 }
