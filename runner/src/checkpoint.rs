@@ -5,6 +5,7 @@
 //! `repo` by which git containers tell `save` what is safe already. Not here: when something is
 //! stored.
 
+pub mod standing;
 pub mod taken;
 
 use crd::{TaskDocument, names};
@@ -17,6 +18,7 @@ use crate::git::{Git, GitError, Remote, RemoteError};
 use crate::land::Stamp;
 use crate::store::{self, StoreError};
 
+pub use standing::Standing;
 pub use taken::{NoCheckpoint, Taken};
 
 /// Trailer with [`State`].
@@ -25,6 +27,8 @@ const STATE_TRAILER: &str = "ClaudeTask-State";
 const START_TRAILER: &str = "ClaudeTask-Start";
 /// Trailer with the task's UID. Not `ClaudeTask:`, which means "pushed".
 const UID_TRAILER: &str = "ClaudeTask-UID";
+/// Trailer with the number of the attempt.
+const ATTEMPT_TRAILER: &str = "ClaudeTask-Attempt";
 /// Digest of the bundle that `rebase` pushed; `save` pushes none after that.
 const SAVED: &str = "saved";
 /// The task needs no checkpoint any more; `save` pushes nothing.
@@ -33,7 +37,7 @@ const LANDED: &str = "landed";
 const TRIES: u32 = 3;
 
 /// How far the work is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Saved while Claude worked, or Claude did not succeed.
@@ -84,8 +88,8 @@ pub fn commit(
 ) -> Result<String, GitError> {
     let (state, start) = (work.state.as_str(), work.start);
     let message = format!(
-        "Checkpoint of ClaudeTask {}: {state} work\n\n{STATE_TRAILER}: {state}\n{START_TRAILER}: {start}\n{UID_TRAILER}: {}\n",
-        stamp.task, document.uid
+        "Checkpoint of ClaudeTask {}: {state} work\n\n{STATE_TRAILER}: {state}\n{START_TRAILER}: {start}\n{UID_TRAILER}: {}\n{ATTEMPT_TRAILER}: {}\n",
+        stamp.task, document.uid, document.attempt
     );
     let mut parents = vec![work.commit.to_owned()];
     if !git.is_ancestor(start, work.commit)? {
@@ -110,8 +114,17 @@ pub fn is_name_of_one(document: &TaskDocument, name: &str) -> bool {
     prefix.is_some_and(below) || below(names::CHECKPOINT_PREFIX)
 }
 
-/// Stores the work, whatever the ref held before: it is this task's own, and what it holds is an
-/// earlier state of the same work.
+/// What became of work to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// The ref holds it.
+    Held,
+    /// The ref holds more than that already.
+    Superseded,
+}
+
+/// Stores the work over an earlier state of the task; over anything that is none as well, because
+/// the ref is the task's own.
 ///
 /// # Errors
 /// [`RemoteError`] when the remote does not take it.
@@ -121,16 +134,22 @@ pub fn store(
     document: &TaskDocument,
     stamp: &Stamp,
     work: &Work<'_>,
-) -> Result<(), RemoteError> {
+) -> Result<Stored, RemoteError> {
     let id = commit(git, document, stamp, work)?;
+    let standing = Standing::new(document, work.state);
     let mut tries = 0;
     loop {
         tries += 1;
         let seen = remote.tip(git, &document.checkpoint_ref)?;
+        if let Some(seen) = &seen
+            && Standing::of(git, remote, document, seen)?.is_some_and(|held| held > standing)
+        {
+            return Ok(Stored::Superseded);
+        }
         match put(git, remote, document, &id, seen.as_deref()) {
             // `save` was faster, or the server stammers; look again.
             Err(RemoteError::Failed(words)) if tries < TRIES && !is_refusal(&words) => {}
-            other => return other,
+            other => return other.map(|()| Stored::Held),
         }
     }
 }
@@ -159,13 +178,19 @@ pub fn put(
     }
 }
 
-/// Deletes the ref if it is there.
+/// Deletes the ref if it is there and holds nothing of a later attempt.
 ///
 /// # Errors
 /// [`RemoteError`]; the ref is then left over, which does no harm.
 pub fn delete(git: &Git, remote: &Remote, document: &TaskDocument) -> Result<(), RemoteError> {
     let to = &document.checkpoint_ref;
     match remote.tip(git, to)? {
+        Some(seen)
+            if Standing::of(git, remote, document, &seen)?
+                .is_some_and(|held| held.is_later(document)) =>
+        {
+            Ok(())
+        }
         Some(seen) => {
             remote.push(git, &Move { to, commit: None, lease: Some(&seen), options: &[] })
         }

@@ -23,7 +23,8 @@ pub fn clone(attempt: &Attempt) -> Ended {
             Ended::well(Report {
                 reason: skip.map(|skip| skip.reason),
                 message: skip.map(|skip| skip.message.clone()).or(taken).unwrap_or_default(),
-                start_commit: Some(start.start_commit),
+                // Later attempts may start elsewhere; the task's start stays what it was.
+                start_commit: attempt.document.start_commit.clone().or(Some(start.start_commit)),
                 onto_commit: Some(start.onto_commit),
                 ..Report::new(Phase::Clone, Outcome::Succeeded)
             })
@@ -92,10 +93,10 @@ pub fn push(attempt: &Attempt) -> Ended {
         }
         Err(stopped) => {
             let resolution = matches!(stopped.error, push::Error::Resolution { .. });
-            let kept = stopped.checkpoint.as_ref();
-            let words = kept.map(|name| format!("The finished commit is on {name}."));
-            let message = sentences(&[&stopped.error.to_string(), &words.unwrap_or_default()]);
+            let what = if stopped.checkpoint.is_some() { "finished commit" } else { "work" };
             let checkpoint = stopped.checkpoint.or(landing.checkpoint);
+            let words = checkpoint.as_ref().map(|name| format!("The {what} is on {name}."));
+            let message = sentences(&[&stopped.error.to_string(), &words.unwrap_or_default()]);
             Ended::badly(Report {
                 outcome: if resolution { Outcome::Skipped } else { Outcome::Failed },
                 // Without saved work, a new attempt would pay for it again.

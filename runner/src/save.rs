@@ -2,14 +2,14 @@
 //!
 //! No phase: it may restart, and its messages decide nothing. It works in a repository of its own
 //! that borrows the trusted one's objects, pushes nothing once `rebase` has stored the work or
-//! `push` has landed it, and never overwrites what it did not push itself. Not here: the complete
-//! work, which is for `rebase` to store.
+//! `push` has landed it, and overwrites nothing but less work of the same task. Not here: the
+//! complete work, which is for `rebase` to store.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::attempt::Attempt;
-use crate::checkpoint::{self, State, Work};
+use crate::checkpoint::{self, Standing, State, Work};
 use crate::clone::START;
 use crate::git::{Git, Stop};
 use crate::handoff::{self, Extent};
@@ -137,8 +137,22 @@ impl Saver {
         if checkpoint::is_safe(dirs) {
             return Ok(());
         }
-        checkpoint::put(&self.git, remote, document, &id, lease.as_deref())?;
+        if let Err(error) = checkpoint::put(&self.git, remote, document, &id, lease.as_deref()) {
+            let seen = self.overtaken(lease)?.ok_or(error)?;
+            checkpoint::put(&self.git, remote, document, &id, Some(&seen))?;
+        }
         self.remember(Some(&id))
+    }
+
+    /// What the checkpoint names now, if that is not the lease but may be replaced all the same:
+    /// less work of this task, such as a late save of the attempt before.
+    fn overtaken(&self, lease: Option<String>) -> Result<Option<String>, Trouble> {
+        let Attempt { document, remote, .. } = &self.attempt;
+        let seen = remote.tip(&self.git, &document.checkpoint_ref)?;
+        let Some(seen) = seen.filter(|seen| Some(seen) != lease.as_ref()) else { return Ok(None) };
+        let held = Standing::of(&self.git, remote, document, &seen)?;
+        let is_less = held.is_some_and(|held| held <= Standing::new(document, State::Partial));
+        Ok(is_less.then_some(seen))
     }
 
     /// The commit that the checkpoint must still name: the last one pushed from here, or the one

@@ -64,13 +64,7 @@ impl Taken {
     }
 
     fn parse(commit: &Commit) -> Result<Self, &'static str> {
-        let message = std::str::from_utf8(&commit.message).map_err(|_| "its message is no text")?;
-        let (_, trailers) = message.trim_end().rsplit_once("\n\n").unwrap_or_default();
-        let value = |key: &str| {
-            let value =
-                |line: &'_ str| Some(line.strip_prefix(key)?.strip_prefix(": ")?.to_owned());
-            trailers.lines().find_map(value)
-        };
+        let value = |key: &str| trailer(&commit.message, key);
         let state = value(STATE_TRAILER).and_then(|word| State::from_word(&word));
         let work = commit.parents.first().cloned();
         Ok(Self {
@@ -82,6 +76,14 @@ impl Taken {
             work: work.ok_or("it has no parent that would be the work")?,
         })
     }
+}
+
+/// The value of a trailer in the last paragraph of a message.
+pub fn trailer(message: &[u8], key: &str) -> Option<String> {
+    let message = std::str::from_utf8(message).ok()?;
+    let (_, trailers) = message.trim_end().rsplit_once("\n\n")?;
+    let value = |line: &str| Some(line.strip_prefix(key)?.strip_prefix(": ")?.to_owned());
+    trailers.lines().find_map(value)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! rehearsal of a whole-branch rebase ([`rehearsal`]); the agent's working copy ([`workspace`]).
 //! Not here: anything that costs a model request.
 
+pub mod again;
 pub mod branches;
 pub mod earlier;
 pub mod rehearsal;
@@ -17,9 +18,11 @@ use crate::attempt::Attempt;
 use crate::checkpoint::{self, Taken};
 use crate::credential;
 use crate::git::make::MakeError;
+use crate::git::refs::Refs;
 use crate::git::remote::Move;
 use crate::git::{Git, GitError, RemoteError};
 use crate::plan::{self, Skip, Target};
+use crate::rebase::saved;
 use crate::store::StoreError;
 
 use branches::{Branches, Start, Unfit, short};
@@ -105,22 +108,36 @@ pub fn clone(attempt: &Attempt) -> Result<plan::Start, Error> {
     let refs = attempt.remote.refs(&git).map_err(Error::Fetch)?;
     let branches = Branches::find(&attempt.document, &refs)?;
     let tip = fetch(attempt, &git, &branches)?;
-    let taken = earlier::take(attempt, &git, &refs, &branches, &tip)?;
-    let mut start = plan(&git, &branches, tip, taken)?;
-    start.skip = already_pushed(attempt, &git, &branches, &start)?;
-    if start.skip.is_some() {
-        // Nothing is left to save: `save` need not wait for work.
-        checkpoint::mark_landed(&attempt.dirs)?;
-    } else {
-        check_target(attempt, &git, &branches, &start)?;
-        rehearsal::rehearse(attempt, &git, &start)?;
-        workspace::make(attempt, &start)?;
-        if start.is_finished(&attempt.document) {
-            // Claude has nothing left to do, so `save` need not wait for work either.
-            checkpoint::mark_saved(&attempt.dirs, &start.start_commit)?;
+    let start = match already_pushed(attempt, &git, &branches)? {
+        Some(skip) => {
+            // Nothing is left to save: `save` need not wait for work.
+            saved::forget(attempt);
+            plan::Start { skip: Some(skip), ..plan(&git, &branches, tip, None)? }
         }
-    }
+        None => begin(attempt, &git, &refs, &branches, tip)?,
+    };
     start.write(&attempt.dirs)?;
+    Ok(start)
+}
+
+/// Takes earlier work, checks that the result can be pushed, and makes the agent's working copy.
+fn begin(
+    attempt: &Attempt,
+    git: &Git,
+    refs: &Refs,
+    branches: &Branches,
+    tip: String,
+) -> Result<plan::Start, Error> {
+    let taken = earlier::take(attempt, git, refs, branches, &tip)?;
+    let (first, taken) = again::start(attempt, git, branches, tip, taken)?;
+    let start = plan(git, branches, first, taken)?;
+    check_target(attempt, git, branches, &start)?;
+    rehearsal::rehearse(attempt, git, &start)?;
+    workspace::make(attempt, &start)?;
+    if start.is_finished(&attempt.document) {
+        // Claude has nothing left to do, so `save` need not wait for work either.
+        checkpoint::mark_saved(&attempt.dirs, &start.start_commit)?;
+    }
     Ok(start)
 }
 
@@ -162,14 +179,13 @@ fn fetch(attempt: &Attempt, git: &Git, branches: &Branches) -> Result<String, Er
     Ok(git.resolve(&revision, "commit")?.ok_or_else(missing)?)
 }
 
-/// What the later phases start from: `tip`, or where the earlier work started that was taken.
+/// What the later phases start from.
 fn plan(
     git: &Git,
     branches: &Branches,
-    tip: String,
+    start_commit: String,
     taken: Option<Taken>,
 ) -> Result<plan::Start, Error> {
-    let start_commit = taken.as_ref().map_or(tip, |taken| taken.start.clone());
     // A tag is replaced by its commit, a checkpoint by the start of its work.
     git.command("update-ref").args([START, &start_commit]).run()?;
     let gone =
@@ -201,9 +217,8 @@ fn already_pushed(
     attempt: &Attempt,
     git: &Git,
     branches: &Branches,
-    start: &plan::Start,
 ) -> Result<Option<Skip>, Error> {
-    let mut tips = vec![start.onto_commit.as_str()];
+    let mut tips = vec![ONTO];
     if branches.target_exists {
         tips.push(TARGET);
     }

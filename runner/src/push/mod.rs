@@ -16,7 +16,7 @@ use crd::status::Diff;
 use crd::{Outcome, Reason};
 
 use crate::attempt::Attempt;
-use crate::checkpoint::{self, State, Work};
+use crate::checkpoint::{self, State, Stored, Work};
 use crate::git::{Git, GitError, RemoteError};
 use crate::handoff::{self, Distrust, Resolution};
 use crate::plan::{Landed, Landing, Skip, Start};
@@ -137,7 +137,8 @@ fn keep(attempt: &Attempt, parcel: &Parcel) -> Option<String> {
     let work = Work { commit: &parcel.tip, start: &parcel.onto, state: State::Built };
     let (document, stamp) = (&attempt.document, attempt.stamp());
     match checkpoint::store(&attempt.git(), &attempt.remote, document, &stamp, &work) {
-        Ok(()) => Some(document.checkpoint_ref.clone()),
+        Ok(Stored::Held) => Some(document.checkpoint_ref.clone()),
+        Ok(Stored::Superseded) => None,
         Err(error) => {
             let kept: RemoteError = error;
             attempt.progress.warning(format!("the finished commit could not be stored: {kept}"));

@@ -6,7 +6,7 @@
 
 use crate::attempt::Attempt;
 use crate::bundle::Imported;
-use crate::checkpoint::{self, State, Work};
+use crate::checkpoint::{self, State, Stored, Work};
 use crate::git::{Git, GitError};
 use crate::plan::Start;
 use crate::progress::{Kind, Note, TEXT_LIMIT};
@@ -33,12 +33,18 @@ pub fn save(attempt: &Attempt, git: &Git, start: &Start, work: &Imported, state:
         document.checkpoint_ref
     ));
     match checkpoint::store(git, &attempt.remote, document, &attempt.stamp(), &stored) {
-        Ok(()) => {
+        Ok(stored) => {
             if let Err(error) = checkpoint::mark_saved(&attempt.dirs, &work.digest) {
                 attempt.progress.warning(error.to_string());
             }
             let name = document.checkpoint_ref.clone();
-            Saved { words: format!("The work is on {name}."), checkpoint: Some(name) }
+            let words = match stored {
+                Stored::Held => format!("The work is on {name}."),
+                Stored::Superseded => {
+                    format!("{name} holds newer work of this task; this work was not stored there.")
+                }
+            };
+            Saved { words, checkpoint: Some(name) }
         }
         Err(error) => {
             attempt.progress.warning(format!("the checkpoint was refused: {error}"));

@@ -98,8 +98,8 @@ async fn a_task_that_is_done_already_starts_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_limit_that_is_near_starts_nothing() {
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(30);
-    let pod = Pod::new("", serde_json::json!({"notAfter": soon})).await;
+    let now = jiff::Timestamp::now();
+    let pod = Pod::new("", serde_json::json!({"notAfter": now})).await;
     let (ended, _) = pod.run().await;
     assert_eq!((report(ended).reason, pod.starts()), (Some(Reason::Timeout), 0));
 }

@@ -228,6 +228,8 @@ fn a_second_pod_of_the_same_task_pushes_nothing() {
         // same commit.
         scene.ask(&["update-ref", "-d", CHECKPOINT]);
         scene.restart();
+        // Else it would land the same work.
+        scene.ask(&["update-ref", "-d", CHECKPOINT]);
         scene.clone();
         scene.agent_commit("Another way", &[("a", Some("c\n"))]);
         scene.land();
@@ -286,7 +288,7 @@ fn push_options_reach_the_server() {
 #[test]
 fn a_container_that_is_to_stop_begins_nothing() {
     let scene = landed(false, false);
-    scene.attempt.stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    scene.attempt.stop.terminate();
     let ended = perform::push(&scene.attempt);
     assert_eq!((ended.exit, ended.report), (143, None));
     assert_eq!(scene.tip(BRANCH), None);

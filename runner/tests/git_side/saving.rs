@@ -29,7 +29,7 @@ impl Sidecar {
 
     fn terminate(self) -> Duration {
         let since = Instant::now();
-        self.terminate.store(true, Ordering::SeqCst);
+        self.terminate.terminate();
         self.thread.join().unwrap();
         since.elapsed()
     }
