@@ -6,6 +6,7 @@
 // Clippy knows tests by their attribute only; the scene beside them is test code too.
 #![allow(clippy::unwrap_used)]
 
+mod attempts;
 mod bundles;
 mod cloning;
 mod continuing;

@@ -125,15 +125,8 @@ impl Scene {
 
     /// Writes `<n>.bundle` and its note.
     pub fn bundle(&self, n: u32, extent: Extent) {
-        let file = self.attempt.dirs.handoff.join(format!("{n}.bundle"));
-        git(&self.agent(), &["update-ref", handoff::BUNDLE_REF, "HEAD"]);
-        let start = format!("^{}", self.start());
-        let file = file.to_str().unwrap();
-        git(&self.agent(), &["bundle", "create", "-q", file, handoff::BUNDLE_REF, &start]);
-        let commit = git(&self.agent(), &["rev-parse", "HEAD"]);
-        let name = format!("{n}.json");
-        handoff::publish(&self.attempt.dirs.handoff, &name, &BundleNote { extent, commit })
-            .unwrap();
+        let (agent, handoff) = (self.agent(), &self.attempt.dirs.handoff);
+        write_bundle(&agent, handoff, &self.start(), n, extent);
     }
 
     /// Writes `result.json`.
@@ -263,6 +256,16 @@ pub fn git(at: &Path, args: &[&str]) -> String {
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "git {args:?}: {words}");
     String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+}
+
+/// Writes `<n>.bundle` of the work tree `agent` since `start`, and its note.
+pub fn write_bundle(agent: &Path, handoff: &Path, start: &str, n: u32, extent: Extent) {
+    let file = handoff.join(format!("{n}.bundle"));
+    git(agent, &["update-ref", handoff::BUNDLE_REF, "HEAD"]);
+    let (file, start) = (file.to_str().unwrap(), format!("^{start}"));
+    git(agent, &["bundle", "create", "-q", file, handoff::BUNDLE_REF, &start]);
+    let commit = git(agent, &["rev-parse", "HEAD"]);
+    handoff::publish(handoff, &format!("{n}.json"), &BundleNote { extent, commit }).unwrap();
 }
 
 /// What a phase that failed said.
