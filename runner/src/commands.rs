@@ -63,7 +63,7 @@ pub enum Ending {
     Passed,
     /// One of them did not; the following ones were not run.
     Failed(FailedCommand),
-    /// The runner had to stop during this command.
+    /// The runner had to stop during this command, or before it.
     Stopped(Stopped, String),
 }
 
@@ -117,6 +117,9 @@ impl<'a> Commands<'a> {
     pub async fn run(&self, title: &str, commands: &[String]) -> io::Result<Ending> {
         std::fs::create_dir_all(&self.home)?;
         for command in commands {
+            if let Some(stopped) = self.stop.now() {
+                return Ok(Ending::Stopped(stopped, command.clone()));
+            }
             self.progress.phase(format!("{title}: {command}"));
             let (end, output) = self.one(command).await?;
             let short = match end {
@@ -203,7 +206,7 @@ pub fn stopped(why: Stopped, command: &str) -> Verdict {
             Verdict::failed(Reason::Timeout, message)
         }
         Stopped::Asked(reason) => {
-            let message = format!("{} `{command}` was still running.", request::sentence(reason));
+            let message = format!("{} `{command}` had not ended.", request::sentence(reason));
             Verdict::failed(reason, message)
         }
         Stopped::Short(shortage) => {

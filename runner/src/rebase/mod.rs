@@ -106,8 +106,8 @@ pub fn rebase(attempt: &Attempt, start: &Start) -> Result<Rebased, Box<Stopped>>
     let git = attempt.git();
     let (saved, work) = match &start.taken {
         Some(taken) if taken.is_finished(&attempt.document) => earlier(attempt, taken),
-        // A request to stop does not keep the work from being saved.
-        _ => handed_back(&attempt.unasked(), &attempt.unasked().git(), start),
+        // What was paid for is saved even if the container is to stop.
+        _ => handed_back(&attempt.steadfast(), &attempt.steadfast().git(), start),
     };
     let mut conflicts = Vec::new();
     let landing = work.and_then(|work| land(attempt, &git, start, work, &saved, &mut conflicts));

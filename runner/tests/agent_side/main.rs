@@ -9,3 +9,4 @@ mod histories;
 mod pod;
 mod running;
 mod setup;
+mod stopping;

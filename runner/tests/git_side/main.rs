@@ -17,6 +17,7 @@ mod resolutions;
 mod saving;
 mod scene;
 mod server;
+mod stopping;
 mod ssh;
 mod sshd;
 mod unmergeable;
