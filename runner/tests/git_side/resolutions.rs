@@ -188,7 +188,7 @@ fn a_resolution_that_failed_keeps_its_reason() {
         let ended = perform::push(&scene.attempt);
         assert_eq!(ended.report.as_ref().unwrap().outcome, Outcome::Skipped);
         assert_eq!(ended.report.as_ref().unwrap().checkpoint.as_deref(), Some(CHECKPOINT));
-        assert_eq!(failure(ended), (expected, "No.".to_owned()));
+        assert_eq!(failure(ended), (expected, format!("No. The work is on {CHECKPOINT}.")));
     }
 }
 
@@ -219,7 +219,8 @@ fn a_moved_branch_is_not_pushed_unverified() {
     let scene = to_verify();
     rejected(&scene);
     ends(&scene, Outcome::Skipped, None, "Nothing to do.");
-    let expected = (Reason::ConflictsUnresolved, "Nothing to do.".to_owned());
+    let words = format!("Nothing to do. The work is on {CHECKPOINT}.");
+    let expected = (Reason::ConflictsUnresolved, words);
     assert_eq!(failure(perform::push(&scene.attempt)), expected);
     assert_eq!(scene.tip("refs/heads/claude/login"), None);
 }
