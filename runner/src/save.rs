@@ -138,7 +138,7 @@ impl Saver {
             return Ok(());
         }
         if let Err(error) = checkpoint::put(&self.git, remote, document, &id, lease.as_deref()) {
-            let seen = self.overtaken(lease)?.ok_or(error)?;
+            let seen = self.overtaken(lease.as_deref())?.ok_or(error)?;
             checkpoint::put(&self.git, remote, document, &id, Some(&seen))?;
         }
         self.remember(Some(&id))
@@ -146,10 +146,10 @@ impl Saver {
 
     /// What the checkpoint names now, if that is not the lease but may be replaced all the same:
     /// less work of this task, such as a late save of the attempt before.
-    fn overtaken(&self, lease: Option<String>) -> Result<Option<String>, Trouble> {
+    fn overtaken(&self, lease: Option<&str>) -> Result<Option<String>, Trouble> {
         let Attempt { document, remote, .. } = &self.attempt;
         let seen = remote.tip(&self.git, &document.checkpoint_ref)?;
-        let Some(seen) = seen.filter(|seen| Some(seen) != lease.as_ref()) else { return Ok(None) };
+        let Some(seen) = seen.filter(|seen| Some(seen.as_str()) != lease) else { return Ok(None) };
         let held = Standing::of(&self.git, remote, document, &seen)?;
         let is_less = held.is_some_and(|held| held <= Standing::new(document, State::Partial));
         Ok(is_less.then_some(seen))

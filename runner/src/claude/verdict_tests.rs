@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crd::Reason::{
-    self, AgentFailed, AgentHung, BudgetExceeded, Cancelled, CredentialsRejected, Overloaded, RateLimited,
-    Timeout, TurnLimit,
+    self, AgentFailed, AgentHung, BudgetExceeded, Cancelled, CredentialsRejected, Overloaded,
+    RateLimited, Timeout, TurnLimit,
 };
 
 use super::{Exit, Stopped, Verdict, is_unusable_session, judge};

@@ -71,11 +71,15 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use crd::Reason;
 
     use super::{LONG_PATIENCE, PATIENCE, Stop};
+
+    fn ago(time: Duration) -> Instant {
+        Instant::now().checked_sub(time).unwrap()
+    }
 
     #[test]
     fn the_first_request_counts_and_ends_no_command() {
@@ -85,19 +89,18 @@ mod tests {
         stop.ask(Reason::Cancelled);
         stop.ask(Reason::Timeout);
         assert_eq!((seen.asked(), seen.is_set()), (Some(Reason::Cancelled), true));
-        assert!(!seen.is_over_for(Instant::now() - LONG_PATIENCE));
+        assert!(!seen.is_over_for(ago(LONG_PATIENCE)));
         assert!(!seen.steadfast().is_set() && !seen.unasked().is_set());
     }
 
     #[test]
     fn sigterm_gives_a_command_a_moment_and_what_has_begun_some_more() {
-        let now = Instant::now();
         let stop = Stop::default();
-        assert!(!stop.is_over_for(now - LONG_PATIENCE));
-        stop.terminated.set(now - PATIENCE).unwrap();
+        assert!(!stop.is_over_for(ago(LONG_PATIENCE)));
+        stop.terminated.set(ago(PATIENCE)).unwrap();
         assert!(stop.is_set() && stop.unasked().is_set() && !stop.steadfast().is_set());
-        assert!(stop.is_over_for(now - LONG_PATIENCE));
-        assert!(!stop.steadfast().is_over_for(now - LONG_PATIENCE));
+        assert!(stop.is_over_for(ago(LONG_PATIENCE)));
+        assert!(!stop.steadfast().is_over_for(ago(LONG_PATIENCE)));
         assert!(!stop.is_over_for(Instant::now()), "it began only now");
     }
 }

@@ -49,8 +49,7 @@ pub fn deliver(
     start: &Start,
     parcel: &mut Parcel,
 ) -> Result<Delivered, Error> {
-    let rules =
-        Rules { target: start.target, is_verified: !attempt.document.verify.is_empty() };
+    let rules = Rules { target: start.target, is_verified: !attempt.document.verify.is_empty() };
     let (mut course, mut step, mut words) = (Course::default(), Step::Push, String::new());
     loop {
         if matches!(step, Step::PushAfterPause) {
@@ -197,9 +196,9 @@ fn conclude(attempt: &Attempt, end: End, races: u32, words: &str) -> Result<Deli
         End::Conflict => format!(
             "The branch {branch} moved before the push, and the finished commits conflict with what came."
         ),
-        End::Unknown => format!(
-            "Whether the push arrived is unknown, the git server does not answer: {words}"
-        ),
+        End::Unknown => {
+            format!("Whether the push arrived is unknown, the git server does not answer: {words}")
+        }
     };
     Err(if end.again() { Error::Overtaken(why) } else { Error::Refused(why) })
 }

@@ -42,9 +42,7 @@ pub enum Error {
     #[error("The branch {0} was made by somebody else while the task ran.")]
     Appeared(String),
     /// The branch that was rebased as a whole has new commits.
-    #[error(
-        "The branch {0} moved while the task ran; what came there was left alone."
-    )]
+    #[error("The branch {0} moved while the task ran; what came there was left alone.")]
     Moved(String),
     /// The branch did not take the commit.
     #[error("{0}")]

@@ -162,7 +162,9 @@ pub const fn after(rules: Rules, course: Course, said: Said, seen: Seen) -> (Cou
         (Seen::Marked, _) => End::AlreadyPushed,
         (Seen::Gone, _) => End::Deleted,
         (Seen::Unknown, _) => End::Unknown,
-        (Seen::Still, Said::Nothing) if again.tries < TRIES => return (again, Step::PushAfterPause),
+        (Seen::Still, Said::Nothing) if again.tries < TRIES => {
+            return (again, Step::PushAfterPause);
+        }
         (Seen::Still, Said::No | Said::Nothing) => End::Refused,
         (Seen::Still, Said::Yes) => End::Unmoved,
         (Seen::Moved, _) => return race(rules, course),

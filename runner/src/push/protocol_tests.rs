@@ -211,7 +211,10 @@ fn two_pods_push_once_whatever_happens_on_the_way() {
             assert_eq!(first == End::Pushed, toy.pushes == 1, "seed {seed}: {first:?}");
             let second = deliver(&mut toy, start, rules, "pod2", &mut faults);
             assert!(toy.pushes <= 1, "seed {seed}: {first:?}, {second:?}: {:?}", toy.branch);
-            assert!(first != End::Pushed || second == End::AlreadyPushed, "seed {seed}: {second:?}");
+            assert!(
+                first != End::Pushed || second == End::AlreadyPushed,
+                "seed {seed}: {second:?}"
+            );
         }
     }
 }
