@@ -5,7 +5,8 @@
 //! [`handoff`]; [`rebase`] imports the last [`bundle`], puts it on the [`checkpoint`] and
 //! [`land`]s it, which gives `landing.json`; [`resolve`] hands back contents of files; [`push`]
 //! builds the result from them and pushes it. [`save`] runs beside and pushes partial work.
-//! What a phase returns becomes an [`ended::Ended`]: report and exit code.
+//! [`mod@request`] and SIGTERM end all of them early. What a phase returns becomes an
+//! [`ended::Ended`]: report and exit code.
 //!
 //! Two sides that trust each other one way only: git containers hold the git credential and take
 //! nothing from the agent side but what [`handoff`] has checked; agent containers ([`run`],

@@ -2,8 +2,8 @@
 //!
 //! No phase: it may restart, and its messages decide nothing. It works in a repository of its own
 //! that borrows the trusted one's objects, pushes nothing once `rebase` has stored the work or
-//! `push` has landed it, and overwrites nothing but less work of the same task. Not here: the
-//! complete work, which is for `rebase` to store.
+//! `push` has landed it, and overwrites nothing but the work of an earlier attempt. Not here:
+//! the complete work, which is for `rebase` to store.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -145,13 +145,13 @@ impl Saver {
     }
 
     /// What the checkpoint names now, if that is not the lease but may be replaced all the same:
-    /// less work of this task, such as a late save of the attempt before.
+    /// a late save of the attempt before.
     fn overtaken(&self, lease: Option<&str>) -> Result<Option<String>, Trouble> {
         let Attempt { document, remote, .. } = &self.attempt;
         let seen = remote.tip(&self.git, &document.checkpoint_ref)?;
         let Some(seen) = seen.filter(|seen| Some(seen.as_str()) != lease) else { return Ok(None) };
         let held = Standing::of(&self.git, remote, document, &seen)?;
-        let is_less = held.is_some_and(|held| held <= Standing::new(document, State::Partial));
+        let is_less = held.is_some_and(|held| held < Standing::new(document, State::Partial));
         Ok(is_less.then_some(seen))
     }
 

@@ -24,6 +24,7 @@ mod lifecycle;
 mod nodes;
 mod operator;
 mod pod;
+mod races;
 mod refusal;
 mod secrecy;
 mod setup;
@@ -71,6 +72,7 @@ pub fn side_by_side() -> Vec<Scenario> {
         admission::ALL,
         landing::ALL,
         targets::ALL,
+        races::ALL,
         conflicts::ALL,
         agent::ALL,
         continuing::ALL,

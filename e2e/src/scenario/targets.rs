@@ -20,7 +20,7 @@ super::scenarios!["target":
     a_whole_branch_with_a_merge_costs_nothing,
     a_whole_branch_with_a_conflict_costs_nothing,
     a_whole_branch_with_a_merge_can_be_squashed,
-    a_whole_branch_that_moved_is_left_alone,
+    a_whole_branch_that_moved_is_rebased_from_its_new_tip,
     a_squash_makes_one_commit_of_three,
     a_direct_landing_survives_a_lost_race,
     a_direct_landing_survives_two_lost_races,
@@ -144,7 +144,9 @@ async fn a_whole_branch_with_a_merge_can_be_squashed(case: Case<'_>) -> anyhow::
     case.expect_model_requests(2).await
 }
 
-async fn a_whole_branch_that_moved_is_left_alone(case: Case<'_>) -> anyhow::Result<()> {
+async fn a_whole_branch_that_moved_is_rebased_from_its_new_tip(
+    case: Case<'_>,
+) -> anyhow::Result<()> {
     let work = feature(&case).await?;
     case.script([case.shell("echo b > b.txt"), case.gated(Step::text("Done."))]).await?;
     let moves = async || {
@@ -153,11 +155,12 @@ async fn a_whole_branch_that_moved_is_left_alone(case: Case<'_>) -> anyhow::Resu
         work.push(&case.remote(), &["feature"]).await
     };
     let verdict = meanwhile(&case, whole, moves).await?;
-    verdict.expect(Reason::PushRejected)?;
-    verdict.expect_phases([Succeeded, Succeeded, Succeeded, Skipped, Failed])?;
-    ensure!(verdict.message().contains("left alone"), "{}", verdict.message());
-    let theirs = work.commit_of("feature").await?;
-    expect_checkpoint(&case, &verdict, &[("feature", Some(&theirs))]).await?;
+    verdict.expect(Reason::Pushed)?;
+    verdict.expect_phases([Succeeded, Skipped, Succeeded, Skipped, Succeeded])?;
+    let (_, commits) = commits_of(&case, "feature").await?;
+    ensure!(subjects(&commits)[1..] == ["Third", "Second", "First"], "{commits:?}");
+    ensure!(verdict.status.attempt == Some(2), "{:?}", verdict.status);
+    expect_no_checkpoint(&case).await?;
     case.expect_model_requests(2).await
 }
 

@@ -3,7 +3,7 @@
 //! Not here: Claude's own end (`agent_side`).
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -202,13 +202,25 @@ fn silent(scene: &mut Scene) -> TcpListener {
     server
 }
 
+fn connection(server: &TcpListener) -> TcpStream {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    server.set_nonblocking(true).unwrap();
+    loop {
+        if let Ok((connection, _)) = server.accept() {
+            return connection;
+        }
+        assert!(Instant::now() < deadline, "nobody came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn sigterm_ends_a_phase_that_waits_for_a_silent_server() {
     let mut scene = Scene::new(FILES);
     let server = silent(&mut scene);
     let attempt = scene.attempt.clone();
     let clone = std::thread::spawn(move || perform::clone(&attempt));
-    let _connection = server.accept().unwrap();
+    let _connection = connection(&server);
     let since = Instant::now();
     scene.attempt.stop.terminate();
     assert_eq!(clone.join().unwrap(), Ended { report: None, exit: INTERRUPTED });
@@ -222,7 +234,7 @@ fn sigterm_after_a_cancel_ends_the_saving_too_and_the_cancel_is_the_reason() {
     cancel(&scene);
     let attempt = scene.attempt.clone();
     let rebase = std::thread::spawn(move || perform::rebase(&attempt));
-    let _connection = server.accept().unwrap();
+    let _connection = connection(&server);
     scene.attempt.stop.terminate();
     let report = cancelled(rebase.join().unwrap());
     assert_eq!(report.checkpoint, None);
