@@ -20,7 +20,7 @@ super::scenarios!["target":
     a_whole_branch_with_a_merge_costs_nothing,
     a_whole_branch_with_a_conflict_costs_nothing,
     a_whole_branch_with_a_merge_can_be_squashed,
-    a_whole_branch_that_moved_is_rebased_from_its_new_tip,
+    a_whole_branch_that_moved_is_rebased_by_a_second_attempt,
     a_squash_makes_one_commit_of_three,
     a_direct_landing_survives_a_lost_race,
     a_direct_landing_survives_two_lost_races,
@@ -144,7 +144,7 @@ async fn a_whole_branch_with_a_merge_can_be_squashed(case: Case<'_>) -> anyhow::
     case.expect_model_requests(2).await
 }
 
-async fn a_whole_branch_that_moved_is_rebased_from_its_new_tip(
+async fn a_whole_branch_that_moved_is_rebased_by_a_second_attempt(
     case: Case<'_>,
 ) -> anyhow::Result<()> {
     let work = feature(&case).await?;
