@@ -144,6 +144,32 @@ enum Fault {
     Hook,
 }
 
+impl Toy {
+    /// A push with this lease meets this fault.
+    fn push(&mut self, ours: &str, lease: Option<&str>, fault: Fault) -> Said {
+        if matches!(fault, Fault::Race) {
+            self.branch.push(format!("people-{}", self.branch.len()));
+        }
+        match fault {
+            Fault::Hook => Said::No,
+            Fault::LostBefore => Said::Nothing,
+            _ if self.tip() != lease => Said::No,
+            arrives => {
+                self.branch.push(ours.to_owned());
+                self.pushes += 1;
+                if matches!(arrives, Fault::LostAfter) { Said::Nothing } else { Said::Yes }
+            }
+        }
+    }
+
+    fn show(&self, ours: &str, lease: Option<&str>) -> Seen {
+        glance(ours, lease, self.tip()).unwrap_or_else(|| {
+            let is_marked = self.branch.iter().any(|commit| commit.starts_with("pod"));
+            study(self.branch.iter().any(|commit| commit == ours), is_marked)
+        })
+    }
+}
+
 /// One Pod's delivery, until it ends. It was planned when the branch was at `start`.
 fn deliver(
     toy: &mut Toy,
@@ -157,26 +183,8 @@ fn deliver(
     loop {
         let ours = format!("{pod}-{landings}");
         let lease = lease(rules.target, &onto, &start);
-        let fault = faults();
-        if matches!(fault, Fault::Race) {
-            toy.branch.push(format!("people-{}", toy.branch.len()));
-        }
-        let fits = toy.tip() == lease;
-        let said = match fault {
-            Fault::Hook => Said::No,
-            Fault::LostBefore => Said::Nothing,
-            _ if !fits => Said::No,
-            arrives => {
-                toy.branch.push(ours.clone());
-                toy.pushes += 1;
-                if matches!(arrives, Fault::LostAfter) { Said::Nothing } else { Said::Yes }
-            }
-        };
-        let seen = glance(&ours, lease, toy.tip()).unwrap_or_else(|| {
-            let is_marked = toy.branch.iter().any(|commit| commit.starts_with("pod"));
-            study(toy.branch.contains(&ours), is_marked)
-        });
-        let (next, step) = after(rules, course, said, seen);
+        let said = toy.push(&ours, lease, faults());
+        let (next, step) = after(rules, course, said, toy.show(&ours, lease));
         course = next;
         match step {
             Step::End(end) => return end,

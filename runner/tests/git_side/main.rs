@@ -11,6 +11,7 @@ mod bundles;
 mod cloning;
 mod continuing;
 mod landing;
+mod late;
 mod logins;
 mod pushing;
 mod resolutions;
