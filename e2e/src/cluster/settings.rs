@@ -93,15 +93,6 @@ pub enum Pressure {
     Memory,
 }
 
-impl Pressure {
-    const fn free_memory(self) -> &'static str {
-        match self {
-            Self::None => "100Mi",
-            Self::Memory => "99%",
-        }
-    }
-}
-
 /// The kubelet's configuration. Image collection is off and only memory evicts, because a test
 /// must not lose its images to a full disk of the machine.
 pub fn kubelet(layout: &Layout, pki: &Pki, node: &Member, pressure: Pressure) -> String {
@@ -129,7 +120,7 @@ pub fn kubelet(layout: &Layout, pki: &Pki, node: &Member, pressure: Pressure) ->
         "clusterDNS": [address::DNS_SERVICE],
         "clusterDomain": address::DOMAIN,
         "resolvConf": layout.state("resolv.conf"),
-        "evictionHard": {"memory.available": pressure.free_memory()},
+        "evictionHard": {"memory.available": "100Mi"},
         "imageGCHighThresholdPercent": 100,
         "podLogsDir": node.state(layout, "pod-logs"),
         "volumePluginDir": node.state(layout, "volume-plugins"),
@@ -142,6 +133,13 @@ pub fn kubelet(layout: &Layout, pki: &Pki, node: &Member, pressure: Pressure) ->
         settings["evictionPressureTransitionPeriod"] = json!("5s");
         settings["registerWithTaints"] =
             json!([{"key": TAINT, "value": node.name, "effect": "NoSchedule"}]);
+    }
+    if pressure == Pressure::Memory {
+        // A hard threshold would also be taken off what the node has to give, and leaves a Pod one
+        // second to end.
+        settings["evictionSoft"] = json!({"memory.available": "99%"});
+        settings["evictionSoftGracePeriod"] = json!({"memory.available": "1s"});
+        settings["evictionMaxPodGracePeriod"] = json!(60);
     }
     format!("{settings:#}\n")
 }

@@ -44,7 +44,7 @@ impl Git {
     pub fn account(mut self, origin: &str, user: &str, password: &str) -> Self {
         let helper = "!f() { echo \"username=$TEST_USER\"; echo \"password=$TEST_PASSWORD\"; }; f";
         self.0.env("GIT_CONFIG_COUNT", "1");
-        self.0.env("GIT_CONFIG_KEY_0", format!("credential.{}.helper", origin));
+        self.0.env("GIT_CONFIG_KEY_0", format!("credential.{origin}.helper"));
         self.0.env("GIT_CONFIG_VALUE_0", helper);
         self.0.env("TEST_USER", user).env("TEST_PASSWORD", password);
         self

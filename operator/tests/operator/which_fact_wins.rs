@@ -110,7 +110,7 @@ fn then_a_git_containers_words() -> Vec<Row> {
     ]
 }
 
-/// "Without a message, or interrupted: Pod reason (Evicted, DeadlineExceeded …)".
+/// "Without a message, or interrupted: Pod reason (Evicted, `DeadlineExceeded` …)".
 fn then_the_pods_reason() -> Vec<Row> {
     let pressure = "The node was low on resource: memory. Threshold quantity: 100Mi";
     let volume = "Usage of EmptyDir volume \"workspace\" exceeds the limit \"20Gi\". ";
@@ -138,7 +138,7 @@ fn then_the_pods_reason() -> Vec<Row> {
     ]
 }
 
-/// "… > DisruptionTarget condition > deletionTimestamp > …"
+/// "… > `DisruptionTarget` condition > `deletionTimestamp` > …"
 fn then_disruption_and_deletion() -> Vec<Row> {
     let by = |why: &str| pod(&disrupted(killed("OOMKilled", 137).deleting(), why));
     let over = Pod::new().condition("DisruptionTarget", "False", "EvictionByEvictionAPI", "");
@@ -157,7 +157,7 @@ fn then_disruption_and_deletion() -> Vec<Row> {
     ]
 }
 
-/// "… > container state (OOMKilled, exit code, waiting reason)."
+/// "… > container state (`OOMKilled`, exit code, waiting reason)."
 fn then_the_container() -> Vec<Row> {
     let broken = failed().ended("clone", (1, 2), 128, "StartError", "exec: no such file");
     let own = Report::failed(Phase::Run, AgentFailed, "out of ideas");
@@ -188,7 +188,7 @@ fn then_the_container() -> Vec<Row> {
     ]
 }
 
-/// "No phase container running: … OOMKilled is OutOfMemory after 30 s; anything else is Lost at the
+/// "No phase container running: … `OOMKilled` is `OutOfMemory` after 30 s; anything else is Lost at the
 /// start-up deadline (5 min, counted again from the last Pulling event)."
 fn when_nothing_runs() -> Vec<Row> {
     let report = Report::new(Phase::Run, Outcome::Succeeded).encode();
@@ -213,7 +213,7 @@ fn when_nothing_runs() -> Vec<Row> {
     ]
 }
 
-/// "Missing volume Secret, quota or admission refusal (PodRejected) and sandbox failure (Lost) show
+/// "Missing volume Secret, quota or admission refusal (`PodRejected`) and sandbox failure (Lost) show
 /// only in events".
 fn what_only_events_show() -> Vec<Row> {
     let no_secret =

@@ -63,7 +63,7 @@ impl Pod {
 
     /// The task goes on from earlier work, which is checked out.
     pub fn go_on_from(&mut self, first: &str) {
-        self.origin.first = first.to_owned();
+        first.clone_into(&mut self.origin.first);
         self.work = work(&self.dirs, &self.origin);
     }
 
