@@ -46,7 +46,7 @@ async fn expect_second(case: &Case<'_>, verdict: &Verdict<'_>) -> anyhow::Result
     let status = &verdict.status;
     ensure!(status.attempt == Some(2) && status.again.races == 1, "{status:?}");
     let earlier: Vec<_> = status.attempts.iter().map(|over| (over.number, over.reason)).collect();
-    ensure!(earlier == [(1, Reason::PushRejected)], "{earlier:?}");
+    ensure!(earlier == [(1, Reason::PushRejected), (2, Reason::Pushed)], "{earlier:?}");
     expect_no_checkpoint(case).await?;
     case.pushed().await?.log("refs/remotes/origin/main").await
 }
