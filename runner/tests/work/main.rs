@@ -5,6 +5,7 @@
 #[path = "../agent_git/mod.rs"]
 mod agent_git;
 mod histories;
+mod leavings;
 mod pod;
 mod saving;
 mod tricks;
