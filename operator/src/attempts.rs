@@ -95,7 +95,8 @@ fn lost_a_race(facts: &PhaseFacts) -> bool {
 /// A Pod in which nothing ever started, and which was deleted for that: the next one would be given
 /// up as well.
 fn was_given_up(last: &ClaudeTaskStatus, facts: &PhaseFacts, ending: &Ending) -> bool {
-    let idle = facts.iter().all(|fact| *fact == PhaseFact::Pending)
+    // Of a container that never was the kubelet says, when its Pod is deleted, that it has ended.
+    let idle = fold::started_at(facts).is_none()
         && last.phases.iter().all(|phase| phase.started_at.is_none());
     let shown = crate::status::obstacle(last);
     idle && ending.reason == Reason::Lost && shown.is_some_and(|shown| shown == *ending)

@@ -124,7 +124,7 @@ async fn a_deleted_pod_is_followed_by_one_that_goes_on_from_its_work(
     let verdict = case.verdict().await?;
     verdict.expect(Reason::Pushed)?;
     ensure!(verdict.status.attempt == Some(2), "{:?}", verdict.status.attempts);
-    let files = case.pushed().await?.files(&case.branch()).await?;
+    let files = case.pushed().await?.files(&format!("origin/{}", case.branch())).await?;
     ensure!(files == ["a.txt", "b.txt", "c.txt"], "the branch holds {files:?}");
     case.expect_pushed_once(&format!("refs/heads/{}", case.branch())).await
 }
@@ -142,7 +142,8 @@ pub(super) async fn first_attempt(case: &Case<'_>) -> anyhow::Result<AttemptStat
 async fn a_deleted_pod_tells_what_was_paid(case: Case<'_>) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
     let command = "timeout 100 tail -f /dev/null";
-    case.script([case.shell(command), Step::text("Done.")]).await?;
+    // What an answer costs is only known at its end, after its command is in the log.
+    case.script([case.shell("true"), case.shell(command), Step::text("Done.")]).await?;
     case.start(|_| ()).await?;
     let pod = case.pod().await?;
     until("the command in the log", Duration::from_mins(1), async || {

@@ -244,6 +244,12 @@ fn a_pod_that_never_got_useful_is_not_followed_by_another() {
     task.status = Some(operator::status::next(&task, shown, at(300)));
     let gone = Observed { pods: vec![Pod::new().gone()], ..Observed::default() };
     assert!(written(&decide(&task, &gone, &settings(), at(301))).is_finished());
+    // What the kubelet says of a container that never was when its Pod is deleted.
+    let unknown = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown",
+        "startedAt": null, "finishedAt": null}});
+    let never = Pod::new().state("clone", &unknown).with("phase", "Failed");
+    let never = Observed { pods: vec![never.gone()], ..Observed::default() };
+    assert!(written(&decide(&task, &never, &settings(), at(301))).is_finished());
     // One that somebody deleted is.
     let (task, _) = drained();
     assert_eq!(written(&decide(&task, &gone, &settings(), at(301))).attempt, Some(2));
