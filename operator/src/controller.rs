@@ -25,8 +25,6 @@ use crate::unreadable;
 use crate::view::Refusal;
 use crate::watches::{Guarded, Watches};
 
-/// Pause before a task is looked at again that somebody else has just written.
-const OUTDATED: Duration = Duration::from_millis(500);
 /// Shortest pause before a task is looked at again.
 const SHORTEST: Duration = Duration::from_millis(50);
 /// Longest pause; timers have a limit, and times to live may be longer.
@@ -39,6 +37,8 @@ pub struct Context {
     pub caches: Arc<Caches>,
     /// Settings.
     pub settings: Settings,
+    /// What time it is.
+    pub clock: fn() -> Timestamp,
 }
 
 /// A pass that failed; it is tried again after a pause.
@@ -74,7 +74,7 @@ pub async fn run(
     readiness.set_working();
     tracing::info!(tasks = watches.tasks.len(), "caches are filled");
     let config = Config::default().concurrency(settings.workers);
-    let context = Arc::new(Context { caches: watches.caches, settings });
+    let context = Arc::new(Context { caches: watches.caches, settings, clock: Timestamp::now });
     let passes = applier(
         move |task, context| spawned(client.clone(), task, context).boxed(),
         |task, error, context: Arc<Context>| pause(&task, error, &context),
@@ -99,22 +99,32 @@ async fn spawned(
 
 /// One pass over one task.
 pub async fn pass(client: &Client, task: &Guarded, context: &Context) -> Result<Requeue, Error> {
-    let Some(key) = TaskKey::of_task(task.meta()) else { return Ok(Requeue::await_change()) };
-    let requeue = match &task.0 {
+    let pause = turn(client, task, context).await?;
+    Ok(pause.map_or_else(Requeue::await_change, Requeue::requeue))
+}
+
+/// One pass over one task; returns after what pause to look again if nothing changes before.
+pub async fn turn(
+    client: &Client,
+    task: &Guarded,
+    context: &Context,
+) -> Result<Option<Duration>, Error> {
+    let Some(key) = TaskKey::of_task(task.meta()) else { return Ok(None) };
+    let pause = match &task.0 {
         Err(invalid) => {
-            let now = Timestamp::now();
+            let now = (context.clock)();
             unreadable::refuse(client, &key, invalid, now).await.map_err(Error::Unreadable)?;
-            Requeue::await_change()
+            context.caches.ledger.succeeded(&key.uid);
+            None
         }
         Ok(task) if is_finished(task) => {
             context.caches.forget(&key);
             let (outcome, wake) = round(client, task, context, Freshness::Cached, None).await?;
-            next_pass(&outcome, wake)
+            next_pass(&outcome, wake, &key, context)
         }
         Ok(task) => unfinished(client, task, &key, context).await?,
     };
-    context.caches.ledger.succeeded(&key.uid);
-    Ok(requeue)
+    Ok(pause)
 }
 
 fn is_finished(task: &ClaudeTask) -> bool {
@@ -126,13 +136,13 @@ async fn unfinished(
     task: &ClaudeTask,
     key: &TaskKey,
     context: &Context,
-) -> Result<Requeue, Error> {
+) -> Result<Option<Duration>, Error> {
     let mut task = context.caches.ledger.newest(task.clone());
     if observe::is_unknown(&context.caches, &task, key) {
         // It may be about to get a Job: what a cache says of it is not enough for that.
         match observe::live_task(client, key).await.map_err(Error::Observe)? {
             Some(live) => task = live,
-            None => return Ok(Requeue::await_change()),
+            None => return Ok(None),
         }
     }
     let (outcome, wake) = match round(client, &task, context, Freshness::Cached, None).await? {
@@ -142,19 +152,23 @@ async fn unfinished(
         }
         done => done,
     };
-    Ok(next_pass(&outcome, wake))
+    Ok(next_pass(&outcome, wake, key, context))
 }
 
-/// When the task is looked at again, after a round that ended so.
-fn next_pass(outcome: &Outcome, wake: Option<Timestamp>) -> Requeue {
-    match (outcome, wake) {
-        (Outcome::Done, Some(wake)) => {
-            let pause = Duration::try_from(wake.duration_since(Timestamp::now()));
-            Requeue::requeue(pause.unwrap_or_default().clamp(SHORTEST, LONGEST))
-        }
-        (Outcome::Done, None) => Requeue::await_change(),
-        _ => Requeue::requeue(OUTDATED),
+/// After what pause the task is looked at again, after a round that ended so. A cache that stands
+/// still is not believed twice a second: as long as rounds come to nothing, pauses grow.
+fn next_pass(
+    outcome: &Outcome,
+    wake: Option<Timestamp>,
+    key: &TaskKey,
+    context: &Context,
+) -> Option<Duration> {
+    if *outcome != Outcome::Done {
+        return Some(context.caches.ledger.failed(&key.uid));
     }
+    context.caches.ledger.succeeded(&key.uid);
+    let pause = Duration::try_from(wake?.duration_since((context.clock)()));
+    Some(pause.unwrap_or_default().clamp(SHORTEST, LONGEST))
 }
 
 /// Observe, decide, act: once.
@@ -165,7 +179,7 @@ async fn round(
     freshness: Freshness,
     refusal: Option<Refusal>,
 ) -> Result<(Outcome, Option<Timestamp>), Error> {
-    let now = Timestamp::now();
+    let now = (context.clock)();
     let mut seen =
         observe(client, &context.caches, task, freshness, now).await.map_err(Error::Observe)?;
     seen.refusal = refusal;

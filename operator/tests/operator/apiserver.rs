@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
+use jiff::Timestamp;
 use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
@@ -22,7 +23,7 @@ const JOBS: &str = "/apis/batch/v1/namespaces/demo/jobs";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/demo/events";
 
 fn context(caches: Caches) -> Arc<Context> {
-    Arc::new(Context { caches: Arc::new(caches), settings: settings() })
+    Arc::new(Context { caches: Arc::new(caches), settings: settings(), clock: Timestamp::now })
 }
 
 type Pass = tokio::task::JoinHandle<Result<Action, Error>>;

@@ -25,7 +25,11 @@ type Pass = tokio::task::JoinHandle<Result<Action, Error>>;
 
 fn start(client: Client, task: &Value, caches: Caches) -> Pass {
     let task: Guarded = serde_json::from_value(task.clone()).unwrap();
-    let context = Arc::new(Context { caches: Arc::new(caches), settings: settings() });
+    let context = Arc::new(Context {
+        caches: Arc::new(caches),
+        settings: settings(),
+        clock: jiff::Timestamp::now,
+    });
     tokio::spawn(async move { pass(&client, &task, &context).await })
 }
 
