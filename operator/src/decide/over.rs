@@ -35,8 +35,15 @@ impl Case<'_> {
         if seen.is_none_or(|(seen, (_, facts))| self.is_at_rest(seen, facts)) {
             return self.again(pod, facts, ended, cause);
         }
-        let known = Known { pod, obstacle: Some(ended), ..Known::default() };
+        let known = Known { pod, obstacle: self.told_apart(ended), ..Known::default() };
         self.say(known, Some(after(deadline, AFTER_THE_END)))
+    }
+
+    /// What is shown of an ending while the attempt comes to rest. A loss that nobody explains is
+    /// not: shown, it could not be told from that of a Pod that we gave up.
+    fn told_apart<'b>(&self, ended: &'b Ending) -> Option<&'b Ending> {
+        let known = ended.reason != Reason::Lost || status::obstacle(&self.last).is_some();
+        known.then_some(ended)
     }
 
     /// The Pod ended, or is lost with its node, and no report says how the attempt ended.
@@ -53,7 +60,7 @@ impl Case<'_> {
         if lost || !self.job_is_leaving() || self.now >= last_moment {
             return self.over(Some((seen, pod)), &why, deadline);
         }
-        let known = Known { pod: Some(pod), obstacle: Some(&why), ..Known::default() };
+        let known = Known { pod: Some(pod), obstacle: self.told_apart(&why), ..Known::default() };
         self.say(known, Some(last_moment))
     }
 
