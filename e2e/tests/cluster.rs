@@ -3,6 +3,8 @@
 //! Not here: anything inside of the cluster. These tests need root, end the running cluster, and
 //! so run only when asked for: `cargo test -p e2e --test cluster -- --ignored`.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::fs;
 use std::path::Path;
 

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::address;
 use super::image::PAUSE;
@@ -127,21 +127,30 @@ pub fn kubelet(layout: &Layout, pki: &Pki, node: &Member, pressure: Pressure) ->
         "makeIPTablesUtilChains": false,
     });
     if let Some(cgroup) = node.cgroup {
-        settings["cgroupRoot"] = json!(format!("/{cgroup}"));
-        // A test that fills a disk or ends a shortage need not wait for a minute or more.
-        settings["volumeStatsAggPeriod"] = json!("5s");
-        settings["evictionPressureTransitionPeriod"] = json!("5s");
-        settings["registerWithTaints"] =
-            json!([{"key": TAINT, "value": node.name, "effect": "NoSchedule"}]);
+        set_apart(&mut settings, cgroup, node);
     }
     if pressure == Pressure::Memory {
-        // A hard threshold would also be taken off what the node has to give, and leaves a Pod one
-        // second to end.
-        settings["evictionSoft"] = json!({"memory.available": "99%"});
-        settings["evictionSoftGracePeriod"] = json!({"memory.available": "1s"});
-        settings["evictionMaxPodGracePeriod"] = json!(60);
+        run_short(&mut settings);
     }
     format!("{settings:#}\n")
+}
+
+/// What a node that tests harm has of its own: a cgroup, a taint, and little patience.
+fn set_apart(settings: &mut Value, cgroup: &str, node: &Member) {
+    settings["cgroupRoot"] = json!(format!("/{cgroup}"));
+    // A test that fills a disk or ends a shortage need not wait for a minute or more.
+    settings["volumeStatsAggPeriod"] = json!("5s");
+    settings["evictionPressureTransitionPeriod"] = json!("5s");
+    settings["registerWithTaints"] =
+        json!([{"key": TAINT, "value": node.name, "effect": "NoSchedule"}]);
+}
+
+/// Makes any Pod one too many. A hard threshold would also be taken off what the node has to give,
+/// and leaves a Pod one second to end.
+fn run_short(settings: &mut Value) {
+    settings["evictionSoft"] = json!({"memory.available": "99%"});
+    settings["evictionSoftGracePeriod"] = json!({"memory.available": "1s"});
+    settings["evictionMaxPodGracePeriod"] = json!(60);
 }
 
 /// kube-proxy's configuration. Node ports, which nobody needs, stay on the bridge; connection
