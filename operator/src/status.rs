@@ -93,10 +93,12 @@ fn result(last: &ClaudeTaskStatus, facts: &PhaseFacts, ending: Option<&Ending>) 
 }
 
 /// A container may report success and still be what the kubelet killed a process of, and the Pod
-/// never gets on: then its phase is what failed.
+/// never gets on: then its phase is what failed. Where the reports tell the ending, they also tell
+/// which phase it was.
 fn phases(facts: &PhaseFacts, ending: Option<&Ending>) -> Vec<PhaseStatus> {
     let mut phases = fold::phases(facts, ending);
-    let starved = ending.filter(|ending| ending.reason == Reason::OutOfMemory);
+    let starved = ending
+        .filter(|ending| ending.reason == Reason::OutOfMemory && fold::ending(facts).is_none());
     let last = phases.iter_mut().rfind(|phase| phase.started_at.is_some());
     if let (Some(ending), Some(last)) = (starved, last) {
         last.state = PhaseState::Failed;

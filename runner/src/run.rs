@@ -250,11 +250,7 @@ impl<'a> Run<'a> {
         self.with_work(move |work| {
             let snapshot = checked.map_or_else(|| work.snapshot(), Ok)?;
             let commit = work.save_final(&snapshot, rest)?;
-            Ok(Saved {
-                commit,
-                remarks: work.remarks(&snapshot, rest),
-                left_out: work.shadow.left_out(),
-            })
+            Ok(Saved { commit, remarks: work.remarks(&snapshot, rest), left_out: work.left_out() })
         })
         .await
     }

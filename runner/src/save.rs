@@ -12,6 +12,7 @@ use crate::attempt::Attempt;
 use crate::checkpoint::{self, Standing, State, Work};
 use crate::clone::START;
 use crate::git::{Git, Stop};
+use crate::guard::volume;
 use crate::handoff::{self, Extent};
 use crate::{bundle, store};
 
@@ -65,14 +66,29 @@ impl Saver {
         attempt.remote.limit = Some(LIMIT);
         let path = attempt.dirs.saver.join("r.git");
         let git = Git::bare(&attempt.dirs, &path, &attempt.stop);
-        git.make_bare()?;
-        git.borrow_from(&attempt.dirs.bare())?;
         let saver = Self { attempt, git, pushed: 0, failed: None };
+        saver.make()?;
         // Before any work exists, so that what `rebase` stores later is never taken for a lease.
         if let Err(error) = saver.lease() {
             saver.attempt.progress.warning(format!("the checkpoint cannot be looked up: {error}"));
         }
         Ok(saver)
+    }
+
+    fn make(&self) -> Result<(), Trouble> {
+        self.git.make_bare()?;
+        Ok(self.git.borrow_from(&self.attempt.dirs.bare())?)
+    }
+
+    /// Begins the repository anew once its volume is half full: each bundle brings all of the work
+    /// again.
+    fn make_room(&self) -> Result<(), Trouble> {
+        let half = self.attempt.document.settings.scratch_size / 2;
+        if half == 0 || volume::measure(self.git.path(), half) < half {
+            return Ok(());
+        }
+        std::fs::remove_dir_all(self.git.path())?;
+        self.make()
     }
 
     /// Pushes the newest bundle if it is new and more will follow.
@@ -131,6 +147,7 @@ impl Saver {
         let start =
             self.attempt.git().resolve(START, "commit")?.ok_or("there is no start commit")?;
         let lease = self.lease()?;
+        self.make_room()?;
         let work = bundle::import(&self.git, dirs, n)?;
         let work = Work { commit: &work.commit, start: &start, state: State::Partial };
         let id = checkpoint::commit(&self.git, document, &self.attempt.stamp(), &work)?;

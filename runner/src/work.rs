@@ -28,6 +28,9 @@ pub use refs::Branch;
 pub use shadow::{Shadow, WorkError};
 pub use stage::Basis;
 
+/// What is lost where the files fit and the commits do not.
+const HISTORY: &str = "its separate commits";
+
 /// The work of one Run.
 pub struct Work {
     /// Reads the agent's work tree.
@@ -38,6 +41,8 @@ pub struct Work {
     number: u32,
     saved: Option<Snapshot>,
     shortened: Option<String>,
+    /// What was too large for the bundle that was handed over last.
+    dropped: Vec<String>,
 }
 
 /// The work as it is now.
@@ -112,6 +117,7 @@ impl Work {
             number: 0,
             saved: None,
             shortened: None,
+            dropped: Vec::new(),
         }
     }
 
@@ -157,6 +163,11 @@ impl Work {
         work.remarks(rest).into_iter().chain(self.shortened.clone()).collect()
     }
 
+    /// What was too large to be handed over, files each with their size.
+    pub fn left_out(&self) -> Vec<String> {
+        self.shadow.left_out().into_iter().chain(self.dropped.iter().cloned()).collect()
+    }
+
     /// Hands the work over when it differs from what was handed over last; the commit.
     ///
     /// # Errors
@@ -189,7 +200,8 @@ impl Work {
         Ok(commit)
     }
 
-    /// Hands over as much as can be: everything, else without the rest, else the files alone.
+    /// Hands over as much as can be: everything, else without the rest, else the files alone, else
+    /// those that fit.
     fn hand_over(
         &mut self,
         work: &Snapshot,
@@ -200,16 +212,29 @@ impl Work {
         let alone = (!work.left.is_empty() && rest == Rest::Kept).then_some((work, Rest::Left));
         let commits = [Some((work, rest)), alone].into_iter().flatten();
         self.shortened = None;
+        self.dropped.clear();
+        let mut too_large = false;
         for (work, rest) in commits.filter(|_| work.head.is_some()) {
             match self.hand_over_all(work, extent, rest) {
                 Ok(commit) => return Ok(commit),
                 Err(error) => {
+                    too_large = matches!(error, WorkError::TooLarge(_));
                     let why = format!("Not all commits can be handed over: {error}.");
                     self.shortened = Some(why);
                 }
             }
         }
-        self.hand_over_all(&files, extent, Rest::Left)
+        match self.hand_over_all(&files, extent, Rest::Left) {
+            Err(WorkError::TooLarge(_)) => {
+                let (tree, names) = self.shadow.lighten(&files.tree, &self.origin.start)?;
+                self.dropped = names;
+                self.hand_over_all(&Snapshot { tree, ..files }, extent, Rest::Left)
+            }
+            commit => {
+                self.dropped.extend(too_large.then(|| HISTORY.to_owned()));
+                commit
+            }
+        }
     }
 
     fn hand_over_all(
@@ -270,7 +295,11 @@ impl Work {
         self.number += 1;
         let number = self.number;
         let part = self.dirs.handoff.join(format!(".{number}.bundle.part"));
-        self.shadow.bundle(&part, BUNDLE_REF, &commit, &self.origin.start)?;
+        if let Err(error) = self.shadow.bundle(&part, BUNDLE_REF, &commit, &self.origin.start) {
+            // It does no harm when it stays, besides the room that it takes.
+            let _ = fs::remove_file(&part);
+            return Err(error);
+        }
         fs::rename(&part, self.dirs.handoff.join(format!("{number}.bundle")))
             .map_err(|error| WorkError::Io("the bundle", error))?;
         if extent == Extent::Final

@@ -185,6 +185,20 @@ fn the_phase_that_starved_failed_although_it_reported_success() {
 }
 
 #[test]
+fn a_shortage_that_the_runner_told_is_the_failure_of_run_alone() {
+    let words = "598 MiB of the 640 MiB of memory were in use";
+    let run = Report::failed(Phase::Run, Reason::OutOfMemory, words);
+    let rebase = Report::skipped(Phase::Rebase, Reason::OutOfMemory, words);
+    let over = Pod::new().succeeded(1).reported((11, 20), 0, &run).reported((21, 22), 1, &rebase);
+    let observed = seen(job(), vec![over.with("phase", "Failed").seen()]);
+    let decision = decide(&task(), &observed, &settings(), at(30));
+    let status = written(&decision).unwrap();
+    let states: Vec<_> = status.phases.iter().map(|phase| phase.state).collect();
+    let (failed, skipped) = (PhaseState::Failed, PhaseState::Skipped);
+    assert_eq!(states, [PhaseState::Succeeded, failed, skipped, skipped, skipped]);
+}
+
+#[test]
 fn an_oom_kill_that_the_pod_outlives_is_nothing() {
     let report = Report::new(Phase::Run, Outcome::Succeeded);
     let on = Pod::new().succeeded(1).ended("run", (11, 20), 0, "OOMKilled", &report.encode());

@@ -6,14 +6,13 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::dirs::Dirs;
+use crate::git::converse::{Said, Sink, converse};
 use crate::git::environment::{ENVIRONMENT, NO_ATTRIBUTES, SETTINGS};
 use crate::git::stop::Stop;
 use crate::git::watchdog::{Bite, Watchdog};
@@ -21,8 +20,6 @@ use crate::git::watchdog::{Bite, Watchdog};
 /// Largest output that is kept, in bytes; more is an error, so that a hostile repository cannot
 /// fill the memory.
 const OUTPUT_LIMIT: u64 = 256 << 20;
-/// Error output that is kept, in bytes; the rest is read and dropped.
-const ERROR_LIMIT: u64 = 64 << 10;
 
 /// A repository and the environment in which git works on it.
 #[derive(Debug, Clone)]
@@ -46,6 +43,7 @@ pub struct GitCommand {
     name: String,
     settings: Vec<(String, String)>,
     input: Input,
+    sink: Sink,
     limit: Option<Duration>,
     stop: Stop,
 }
@@ -143,6 +141,7 @@ impl Git {
             name: name.to_owned(),
             settings,
             input: Input::Nothing,
+            sink: Sink::Memory(OUTPUT_LIMIT),
             limit: None,
             stop,
         }
@@ -192,6 +191,13 @@ impl GitCommand {
         self
     }
 
+    /// Lets it print into a file, at most `limit` bytes; with more it ends as `TooMuch`.
+    #[must_use]
+    pub fn into_file(mut self, file: File, limit: u64) -> Self {
+        self.sink = Sink::File(file, limit);
+        self
+    }
+
     /// Kills it, and the programs that it started, when it takes longer.
     #[must_use]
     pub const fn limit(mut self, limit: Duration) -> Self {
@@ -227,14 +233,14 @@ impl GitCommand {
         let child = self.command.spawn().map_err(start)?;
         let (began, stop) = (Instant::now(), self.stop);
         let watchdog = Watchdog::watch(child.id(), self.limit, stop.clone());
-        let ended = converse(child, bytes);
+        let ended = converse(child, bytes, self.sink);
         match watchdog.bitten() {
             Some(Bite::Stop) if stop.is_set() => return Err(GitError::Interrupted),
             Some(_) => return Err(GitError::TimedOut(self.name, began.elapsed().as_secs())),
             None => {}
         }
-        let (status, stdout, stderr) = ended.map_err(start)?;
-        if stdout.len() as u64 > OUTPUT_LIMIT {
+        let Said { status, stdout, stderr, too_much } = ended.map_err(start)?;
+        if too_much {
             return Err(GitError::TooMuch(self.name));
         }
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
@@ -264,28 +270,4 @@ impl GitCommand {
             .map_err(|error| GitError::Unknown(name, error.to_string()))?;
         Ok(text.trim_end_matches('\n').to_owned())
     }
-}
-
-/// Writes, reads both outputs and waits, all at once so that no pipe fills up.
-fn converse(mut child: Child, input: Vec<u8>) -> std::io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let writer = thread::spawn(move || {
-        // A command that does not read to the end says so by its exit code.
-        stdin.map(|mut stdin| stdin.write_all(&input))
-    });
-    let errors = thread::spawn(move || read(stderr, ERROR_LIMIT));
-    let out = read(stdout, OUTPUT_LIMIT + 1);
-    let status = child.wait()?;
-    let _ = writer.join();
-    Ok((status, out?, errors.join().unwrap_or_else(|_| Ok(Vec::new()))?))
-}
-
-/// The first `limit` bytes; the rest is read and dropped.
-fn read(from: Option<impl Read>, limit: u64) -> std::io::Result<Vec<u8>> {
-    let mut kept = Vec::new();
-    if let Some(mut from) = from {
-        from.by_ref().take(limit).read_to_end(&mut kept)?;
-        std::io::copy(&mut from, &mut std::io::sink())?;
-    }
-    Ok(kept)
 }

@@ -7,6 +7,7 @@
 
 pub mod command;
 pub mod commit;
+mod converse;
 pub mod environment;
 pub mod history;
 pub mod make;

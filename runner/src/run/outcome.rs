@@ -16,7 +16,7 @@ pub struct Saved {
     pub commit: Option<String>,
     /// What a reader of the verdict should know of it, in sentences.
     pub remarks: Vec<String>,
-    /// Files that were too large to be handed over, each with its size.
+    /// What was too large to be handed over, files each with their size.
     pub left_out: Vec<String>,
 }
 
@@ -73,7 +73,8 @@ fn whole(outcome: Option<Result<String, Failure>>, mut saved: Saved) -> Settled 
 
 /// Why work that cannot be read or written ends the task.
 pub fn reason_of(error: &WorkError) -> Reason {
-    if is_full(error) { Reason::DiskFull } else { Reason::AgentFailed }
+    let too_large = matches!(error, WorkError::TooLarge(_));
+    if too_large || is_full(error) { Reason::DiskFull } else { Reason::AgentFailed }
 }
 
 /// What is handed to the git side.

@@ -16,6 +16,41 @@ pub struct Change {
     pub now: Option<(String, String)>,
 }
 
+/// One difference, and how to undo it in an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Path in the tree.
+    pub path: Vec<u8>,
+    /// Mode and id before it; mode `000000` when there was nothing.
+    pub before: String,
+    /// Id after it, zeros when the path is gone.
+    pub now: String,
+}
+
+impl Entry {
+    /// Reads the same as [`parse_raw`].
+    pub fn parse_all(bytes: &[u8]) -> Vec<Self> {
+        let mut parts = bytes.split(|&byte| byte == 0);
+        let mut entries = Vec::new();
+        while let (Some(meta), Some(path)) = (parts.next(), parts.next()) {
+            let meta = String::from_utf8_lossy(meta);
+            if let [mode, _, before, now, _] = meta.split(' ').collect::<Vec<_>>()[..] {
+                entries.push(Self {
+                    path: path.to_owned(),
+                    before: format!("{} {before}", mode.trim_start_matches(':')),
+                    now: now.to_owned(),
+                });
+            }
+        }
+        entries
+    }
+
+    /// What `update-index -z --index-info` reads to have it as before.
+    pub fn as_before(&self) -> Vec<u8> {
+        [self.before.as_bytes(), b"\t", &self.path, b"\0"].concat()
+    }
+}
+
 /// Reads `diff-tree --raw -z`: `:<mode> <mode> <blob> <blob> <letter>`, NUL, path, NUL.
 pub fn parse_raw(bytes: &[u8]) -> Vec<Change> {
     let mut parts = bytes.split(|&byte| byte == 0).map(String::from_utf8_lossy);
@@ -46,7 +81,7 @@ pub fn gitlinks(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, gitlinks, parse_raw};
+    use super::{Change, Entry, gitlinks, parse_raw};
 
     #[test]
     fn new_commits_of_other_repositories_are_found_and_moved_submodules_are_not() {
@@ -66,5 +101,14 @@ mod tests {
             [Change { path: "a b\n".into(), now }, Change { path: "gone".into(), now: None }]
         );
         assert!(parse_raw(b"").is_empty());
+    }
+
+    #[test]
+    fn a_difference_can_be_undone_byte_for_byte() {
+        let raw = b":000000 100644 0000 2222 A\0a\xff\0:100755 100644 1111 2222 M\0b c\n\0";
+        let entries = Entry::parse_all(raw);
+        assert!(entries.iter().all(|entry| entry.now == "2222"));
+        let undone: Vec<u8> = entries.iter().flat_map(Entry::as_before).collect();
+        assert_eq!(undone, b"000000 0000\ta\xff\0100755 1111\tb c\n\0");
     }
 }

@@ -1,5 +1,5 @@
-//! Files that are too large to be handed over: they would fill the next volume, and the Pod would
-//! be evicted with all of the work.
+//! What is too large to be handed over: it would fill the next volume, and the Pod would be evicted
+//! with all of the work.
 //!
 //! Not here: what is said about them ([`crate::run`]).
 
@@ -8,14 +8,15 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::git::GitError;
 use crate::guard::mebibytes;
-use crate::work::shadow::Shadow;
+use crate::work::change::Entry;
+use crate::work::shadow::{Shadow, WorkError};
 
-/// How much of what is uncommitted may be handed over, in bytes.
+/// How much may be handed over, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// In one file.
+    /// In one file that is not committed.
     pub file: u64,
-    /// In all files.
+    /// In all of these files, and in one bundle.
     pub total: u64,
 }
 
@@ -48,17 +49,45 @@ impl Shadow {
             meta.is_file().then(|| (meta.len(), path.to_vec()))
         };
         let files = too_much(paths.filter_map(size).collect(), self.room);
-        let name = |(size, path): &(u64, Vec<u8>)| {
-            format!("{} ({})", String::from_utf8_lossy(path), mebibytes(*size))
-        };
-        self.left_out.replace(files.iter().map(name).collect());
+        self.left_out.replace(files.iter().map(|(size, path)| named(path, *size)).collect());
         Ok(files.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// `tree` with its largest files as they are in `start`, so that what differs fits; and the
+    /// names of those files, each with its size.
+    pub(super) fn lighten(
+        &self,
+        tree: &str,
+        start: &str,
+    ) -> Result<(String, Vec<String>), WorkError> {
+        let diff = self.command("diff-tree").args(["-r", "-z", "--raw", "--no-renames"]);
+        let entries = Entry::parse_all(&diff.args([start, tree, "--"]).run()?);
+        let ids: String = entries.iter().map(|entry| format!("{}\n", entry.now)).collect();
+        let ask = self.command("cat-file").arg("--batch-check=%(objectsize)").input(ids);
+        let sizes = String::from_utf8_lossy(&ask.run()?).into_owned();
+        // What is gone, and the commit of another repository, has no size.
+        let sizes = sizes.lines().map(|size| size.parse().unwrap_or(0));
+        let files = sizes.zip(&entries).map(|(size, entry)| (size, entry.path.clone())).collect();
+        // Commits and trees take their part.
+        let room = Room { file: u64::MAX, total: self.room.total - self.room.total / 16 };
+        let left_out = too_much(files, room);
+        let names = left_out.iter().map(|(size, path)| named(path, *size)).collect();
+        let is_left_out = |entry: &&Entry| left_out.iter().any(|(_, path)| *path == entry.path);
+        let before: Vec<u8> =
+            entries.iter().filter(is_left_out).flat_map(Entry::as_before).collect();
+        self.command("read-tree").arg(tree).run()?;
+        self.command("update-index").args(["-z", "--index-info"]).input(before).run()?;
+        Ok((self.command("write-tree").line()?, names))
     }
 
     /// What the last look at the work tree left out, each with its size.
     pub fn left_out(&self) -> Vec<String> {
         self.left_out.borrow().clone()
     }
+}
+
+fn named(path: &[u8], size: u64) -> String {
+    format!("{} ({})", String::from_utf8_lossy(path), mebibytes(size))
 }
 
 /// The largest files, as many as it takes for the others to fit.

@@ -16,6 +16,7 @@ use crd::spec::Author;
 
 use crate::dirs::Dirs;
 use crate::git::{Git, GitCommand, GitError};
+use crate::guard::mebibytes;
 use crate::progress::Progress;
 use crate::work::change::{Change, parse_raw};
 use crate::work::leftovers::Leftovers;
@@ -47,6 +48,9 @@ pub enum WorkError {
     /// The file system said no.
     #[error("{0}: {1}")]
     Io(&'static str, #[source] io::Error),
+    /// It does not fit; the limit in bytes.
+    #[error("it is larger than the {} that can be handed over", mebibytes(*.0))]
+    TooLarge(u64),
     /// The git side would not take it.
     #[error(transparent)]
     Refused(#[from] crate::bundle::Refused),
@@ -108,7 +112,7 @@ impl Shadow {
     /// Writes `commit`, without what `start` has, as one ref into a bundle.
     ///
     /// # Errors
-    /// [`WorkError`].
+    /// [`WorkError`], `TooLarge` when there is no room for it; the file may be there then.
     pub fn bundle(
         &self,
         to: &Path,
@@ -117,9 +121,13 @@ impl Shadow {
         start: &str,
     ) -> Result<(), WorkError> {
         self.command("update-ref").args([name, commit]).run()?;
-        let command = self.command("bundle").args(["create", "--quiet", "--version=2"]);
-        command.arg(to).args([name, &format!("^{start}")]).run()?;
-        Ok(())
+        let file = fs::File::create(to).map_err(|error| WorkError::Io("the bundle", error))?;
+        let command = self.command("bundle").args(["create", "--quiet", "--version=2", "-"]);
+        let command = command.args([name, &format!("^{start}")]);
+        match command.into_file(file, self.room.total).run() {
+            Err(GitError::TooMuch(_)) => Err(WorkError::TooLarge(self.room.total)),
+            other => Ok(other.map(drop)?),
+        }
     }
 
     /// Makes the work tree hold exactly `tree`, besides ignored files and leftovers of the setup.

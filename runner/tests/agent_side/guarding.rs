@@ -58,6 +58,20 @@ async fn a_change_that_cannot_be_handed_over_whole_is_not_landed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_that_claude_committed_is_not_landed_either() {
+    let commit = "git add -A; git -c user.name=A -c user.email=a@b commit -qm";
+    let work = format!("echo x > x.txt; {commit} x; head -c 3M /dev/urandom > big.bin; {commit} y");
+    let pod = Pod::new(&work, json!({"settings": {"scratchSize": 8 << 20}})).await;
+    let (ended, _) = pod.run().await;
+    let said = report(ended);
+    assert_eq!(said.reason, Some(Reason::DiskFull), "{}", said.message);
+    for words in ["left out: big.bin (3 MiB)", "larger than the 2 MiB that can be handed over"] {
+        assert!(said.message.contains(words), "{}", said.message);
+    }
+    assert_eq!(pod.files(), "a.txt\nx.txt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guard_that_is_switched_off_stops_nothing() {
     let work = "head -c 5M /dev/urandom > big.bin; sleep 1";
     let settings = json!({"workspaceSize": 5 << 20, "guard": 0});

@@ -10,6 +10,7 @@ use crd::Outcome;
 use jiff::Timestamp;
 use runner::checkpoint;
 use runner::git::Stop;
+use runner::guard::volume;
 use runner::handoff::Extent;
 use runner::save::{self, Saver};
 
@@ -99,6 +100,25 @@ fn a_bundle_is_pushed_once() {
         saver.look();
     }
     assert_eq!(std::fs::read_to_string(scene.remote().join("pushes")).unwrap(), "push\n");
+}
+
+#[test]
+fn many_large_bundles_do_not_fill_the_savers_volume() {
+    let mut scene = cloned();
+    scene.attempt.document.settings.scratch_size = 2 << 20;
+    let mut saver = Saver::open(&scene.attempt).unwrap();
+    let noise: String = (0..70_000_u64)
+        .map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    for n in 1..=6 {
+        let (subject, text) = (format!("Step {n}"), format!("{n}{noise}"));
+        scene.agent_commit(&subject, &[("a", Some(&text))]);
+        scene.bundle(n, Extent::Partial);
+        saver.look();
+        assert_eq!(stored(&scene), Some(subject));
+        let held = volume::measure(&scene.attempt.dirs.saver, u64::MAX);
+        assert!(held < 2 << 20, "{held} bytes");
+    }
 }
 
 #[test]

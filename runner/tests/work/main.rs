@@ -7,5 +7,6 @@ mod agent_git;
 mod histories;
 mod leavings;
 mod pod;
+mod room;
 mod saving;
 mod tricks;
