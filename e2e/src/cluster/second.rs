@@ -121,11 +121,22 @@ impl SecondNode {
 
     /// Kills the main process of a container; the id may be as in a Pod's status.
     pub fn kill_container(&self, id: &str) -> Result<()> {
+        let pid = self.main_process(id)?.pid;
+        kill(Pid::from_raw(pid), Signal::SIGKILL).with_context(|| format!("kill {pid}"))
+    }
+
+    /// Makes the main process of a container the first that the kernel kills when the container's
+    /// memory runs out (proc(5), `oom_score_adj`), whatever the others in it hold.
+    pub fn offer_to_the_kernel(&self, id: &str) -> Result<()> {
+        let file = format!("/proc/{}/oom_score_adj", self.main_process(id)?.pid);
+        fs::write(&file, "1000").with_context(|| format!("write {file}"))
+    }
+
+    fn main_process(&self, id: &str) -> Result<Identity> {
         let id = id.rsplit('/').next().unwrap_or(id);
         let tasks = capture(load::ctr(&SECOND, &self.layout).args(["tasks", "list"]))?;
         let pid = task_pid(&tasks, id).with_context(|| format!("container {id} does not run"))?;
-        let process = Identity::of(pid).with_context(|| format!("process {pid} is gone"))?;
-        kill(Pid::from_raw(process.pid), Signal::SIGKILL).with_context(|| format!("kill {pid}"))
+        Identity::of(pid).with_context(|| format!("process {pid} is gone"))
     }
 
     /// Memory that its own two programs hold, in MiB.

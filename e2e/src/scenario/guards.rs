@@ -11,6 +11,8 @@ use crd::{ClaudeTaskSpec, Reason, names};
 use futures::future::try_join;
 
 use super::case::Case;
+use super::nodes::{at_work_until, run_container};
+use super::outpost::There;
 use super::verdict::Verdict;
 use crate::model_server::Step;
 
@@ -103,9 +105,10 @@ async fn a_full_workspace_ends_the_task_with_the_work_saved(case: Case<'_>) -> a
 /// Side by side, so that the operator is installed anew only twice.
 async fn without_them_kernel_and_kubelet_end_the_task(case: Case<'_>) -> anyhow::Result<()> {
     case.site.install(&[("tasks.guard", "0")]).await?;
-    let cases = ["a_command_without_guard", "a_volume_without_guard"];
-    let [command, volume] = cases.map(|name| Case::new(case.site, name));
-    let ended = try_join(a_command_is_killed(&command), the_pod_is_evicted(&volume)).await;
+    let cases = ["a_command_without_guard", "a_volume_without_guard", "a_runner_without_guard"];
+    let [command, volume, runner] = cases.map(|name| Case::new(case.site, name));
+    let killed = try_join(a_command_is_killed(&command), the_runner_is_killed(&runner));
+    let ended = try_join(killed, the_pod_is_evicted(&volume)).await;
     case.site.install(&[]).await?;
     ended.map(drop)
 }
@@ -120,6 +123,24 @@ async fn a_command_is_killed(case: &Case<'_>) -> anyhow::Result<()> {
     let requests = case.model_requests().await?;
     ensure!((2..=3).contains(&requests), "{requests} model requests");
     Ok(())
+}
+
+/// The kernel takes what holds most, which is never the runner, unless it is told to.
+async fn the_runner_is_killed(case: &Case<'_>) -> anyhow::Result<()> {
+    let play = async |there: &There<'_>| {
+        let case = &there.case;
+        let id = run_container(at_work_until(case, case.shell(GULP), little_memory).await?)?;
+        there.node(move |node| node.offer_to_the_kernel(&id)).await?;
+        case.open_gate().await?;
+        let verdict = case.verdict().await?;
+        verdict.expect(Reason::OutOfMemory)?;
+        let words = "container run used more memory than its limit";
+        ensure!(verdict.message().contains(words), "{}", verdict.message());
+        verdict.expect_phases([Succeeded, Failed, Skipped, Skipped, Skipped])?;
+        ensure!(saved(case, &verdict).await? == ["a.txt", "b.txt"], "the checkpoint");
+        case.expect_model_requests(2).await
+    };
+    case.site.outpost.visit(case, play).await
 }
 
 async fn the_pod_is_evicted(case: &Case<'_>) -> anyhow::Result<()> {

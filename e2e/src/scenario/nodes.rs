@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use crd::spec::{Quantities, Resources};
 use crd::status::PhaseState::{Failed, Skipped, Succeeded};
 use crd::status::SUCCEEDED;
-use crd::{Phase, Reason, names};
+use crd::{ClaudeTaskSpec, Phase, Reason, names};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
@@ -41,9 +41,18 @@ const WORK: [&str; 2] = ["a.txt", "b.txt"];
 
 /// Starts a task whose agent has changed something and now waits; its work so far is saved.
 async fn at_work(case: &Case<'_>) -> anyhow::Result<Pod> {
+    at_work_until(case, Step::text("Done."), |_| ()).await
+}
+
+/// The same with what follows once the gate is open.
+pub(super) async fn at_work_until(
+    case: &Case<'_>,
+    then: Step,
+    change: impl FnOnce(&mut ClaudeTaskSpec),
+) -> anyhow::Result<Pod> {
     case.repository(&[("a.txt", "one\n")]).await?;
-    case.script([case.shell("echo b > b.txt"), case.gated(Step::text("Done."))]).await?;
-    case.start(|_| ()).await?;
+    case.script([case.shell("echo b > b.txt"), case.gated(then)]).await?;
+    case.start(change).await?;
     case.at_gate().await?;
     let checkpoint = checkpoint(case).await?;
     until("the work on the checkpoint", SAVE_LIMIT, async || {
@@ -85,6 +94,13 @@ fn says(verdict: &Verdict<'_>, words: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Id of the container of Run.
+pub(super) fn run_container(pod: Pod) -> anyhow::Result<String> {
+    let states = pod.status.and_then(|status| status.init_container_statuses);
+    let run = states.into_iter().flatten().find(|one| one.name == Phase::Run.container());
+    run.and_then(|run| run.container_id).context("no id of the run container")
+}
+
 async fn a_killed_sandbox_is_told_and_the_work_is_saved(case: Case<'_>) -> anyhow::Result<()> {
     let play = async |there: &There<'_>| {
         let uid = at_work(&there.case).await?.metadata.uid.context("no UID")?;
@@ -96,10 +112,7 @@ async fn a_killed_sandbox_is_told_and_the_work_is_saved(case: Case<'_>) -> anyho
 
 async fn a_container_killed_without_a_word_is_lost(case: Case<'_>) -> anyhow::Result<()> {
     let play = async |there: &There<'_>| {
-        let pod = at_work(&there.case).await?;
-        let states = pod.status.and_then(|status| status.init_container_statuses);
-        let run = states.into_iter().flatten().find(|one| one.name == Phase::Run.container());
-        let id = run.and_then(|run| run.container_id).context("no id of the run container")?;
+        let id = run_container(at_work(&there.case).await?)?;
         there.node(move |node| node.kill_container(&id)).await?;
         cut_off(&there.case, Reason::Lost, "signal 9").await
     };
