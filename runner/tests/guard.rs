@@ -92,8 +92,12 @@ impl Bench {
             ("GROUP", self.group().display().to_string()),
         ];
         let line = CommandLine {
-            program: "/bin/bash".into(),
-            args: vec!["-c".into(), format!("{TOOLS}\n{script}")],
+            // A program that runs in the background of a shell without job control inherits that
+            // SIGINT is ignored, and a shell cannot trap it then.
+            program: "/usr/bin/env".into(),
+            args: ["--default-signal=INT", "bash", "-c", &format!("{TOOLS}\n{script}")]
+                .map(str::to_owned)
+                .into(),
             env: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             cwd: self.dir.path().to_owned(),
         };

@@ -46,8 +46,10 @@ impl Bench {
     async fn run(&self, script: &str) -> Ended {
         let streams = format!("{}/tests/claude-streams", env!("CARGO_MANIFEST_DIR"));
         let line = CommandLine {
-            program: "/bin/bash".into(),
-            args: vec!["-c".into(), script.into()],
+            // A program that runs in the background of a shell without job control inherits that
+            // SIGINT is ignored, and a shell cannot trap it then.
+            program: "/usr/bin/env".into(),
+            args: ["--default-signal=INT", "bash", "-c", script].map(str::to_owned).into(),
             env: vec![("S".into(), streams), ("PATH".into(), "/usr/bin:/bin".into())],
             cwd: self.dir.path().to_owned(),
         };

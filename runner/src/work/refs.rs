@@ -5,12 +5,13 @@
 //! ([`super::choice`]).
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::git::GitCommand;
 use crate::work::shadow::{Shadow, WorkError};
 
-/// Longest time for one question: a pipe under a ref's name would never answer.
+/// Longest time for one question: a pipe that is found by a detour would never answer.
 const LIMIT: Duration = Duration::from_mins(1);
 /// Most branches that are looked at.
 const BRANCHES: &str = "--count=500";
@@ -105,6 +106,9 @@ impl Shadow {
     }
 
     fn refs(&self, prefix: &str) -> Vec<Branch> {
+        if holds_what_never_ends(self.worktree.join(".git/refs")) {
+            return Vec::new();
+        }
         let list = self.ask("for-each-ref").args([BRANCHES, "--format=%(objectname) %(refname)"]);
         let listed = list.arg(prefix).run().unwrap_or_default();
         let text = String::from_utf8_lossy(&listed).into_owned();
@@ -140,4 +144,20 @@ impl Shadow {
             .env("GIT_WORK_TREE", &self.worktree)
             .limit(LIMIT)
     }
+}
+
+/// Whether git would read from a pipe or a device, for ever and into memory, where refs lie.
+fn holds_what_never_ends(refs: PathBuf) -> bool {
+    let mut directories = vec![refs];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                directories.push(path);
+            } else if path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+                return true;
+            }
+        }
+    }
+    false
 }

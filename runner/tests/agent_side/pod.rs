@@ -22,8 +22,10 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 pub const KEY: &str = "model-key-canary";
 
-/// Replays `$RECORDING`, keeps a transcript as the CLI does, and notes how it was started.
-const CLAUDE: &str = r#"#!/bin/bash
+/// Replays `$RECORDING`, keeps a transcript as the CLI does, and notes how it was started. SIGINT is
+/// as the CLI has it even where the tests inherited that it is ignored: in the background of a shell
+/// without job control.
+const CLAUDE: &str = r#"#!/usr/bin/env -S --default-signal=INT bash
 HERE=$(dirname "$0"); prompt=$(cat); n=$(($(cat "$HERE/starts" 2>/dev/null || echo 0) + 1))
 echo $n > "$HERE/starts"; echo "$prompt" > "$HERE/prompt-$n"; printf '%s\n' "$@" > "$HERE/args-$n"
 ls -A "$HOME" > "$HERE/home-$n"

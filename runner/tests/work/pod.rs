@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, Weak};
 
 use crd::spec::Author;
 use runner::dirs::Dirs;
@@ -17,22 +18,31 @@ use crate::agent_git;
 
 pub struct Pod {
     _root: tempfile::TempDir,
+    _model: Arc<Model>,
     pub dirs: Dirs,
     pub origin: Origin,
     pub work: Work,
 }
 
-/// Git as the agent uses it.
-pub fn git(dir: &Path, args: &[&str]) -> String {
-    let (success, text) = agent_git::run(dir, args);
-    assert!(success, "git {args:?}: {text}");
-    text
+/// What every Pod begins as: made once, and gone with the last of them.
+struct Model {
+    root: tempfile::TempDir,
+    dirs: Dirs,
+    origin: Origin,
 }
 
-impl Pod {
-    /// A trusted repository with two commits on `main`, of which the second is the start, and one
-    /// more of somebody else on the onto branch; the agent's clone borrows its objects.
-    pub fn new() -> Self {
+impl Model {
+    fn get() -> Arc<Self> {
+        static LAST: Mutex<Weak<Model>> = Mutex::new(Weak::new());
+        let mut last = LAST.lock().unwrap();
+        last.upgrade().unwrap_or_else(|| {
+            let model = Arc::new(Self::make());
+            *last = Arc::downgrade(&model);
+            model
+        })
+    }
+
+    fn make() -> Self {
         let root = tempfile::tempdir().unwrap();
         let dirs = Dirs::below(root.path()).unwrap();
         let seed = root.path().join("seed");
@@ -49,16 +59,50 @@ impl Pod {
         let start = commit("Start", &[("a.txt", "a\n"), ("b.txt", "b\n")]);
         let onto = commit("Theirs", &[("o.txt", "o\n")]);
         let bare = dirs.bare();
-        git(root.path(), &["clone", "-q", "--bare", "seed", bare.to_str().unwrap()]);
-        let clone = ["clone", "-q", "--shared", bare.to_str().unwrap(), "workspace/repo"];
-        git(root.path(), &clone);
+        git(root.path(), &["clone", "-q", "--bare", "seed", path(&bare)]);
+        git(root.path(), &["clone", "-q", "--shared", path(&bare), "workspace/repo"]);
         let tree = dirs.worktree();
         git(&tree, &["checkout", "-q", "-B", "claude/x", &start]);
         git(&tree, &["branch", "-q", "-D", "main"]);
-        fs::remove_dir_all(seed).unwrap();
         let origin = Origin { start: start.clone(), first: start, onto };
+        Self { root, dirs, origin }
+    }
+}
+
+/// Copies what is in a directory, with its times.
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Git as the agent uses it.
+pub fn git(dir: &Path, args: &[&str]) -> String {
+    let (success, text) = agent_git::run(dir, args);
+    assert!(success, "git {args:?}: {text}");
+    text
+}
+
+impl Pod {
+    /// A trusted repository with two commits on `main`, of which the second is the start, and one
+    /// more of somebody else on the onto branch; the agent's clone borrows its objects.
+    pub fn new() -> Self {
+        let model = Model::get();
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(root.path()).unwrap();
+        copy(&model.dirs.repo, &dirs.repo);
+        copy(&model.dirs.workspace, &dirs.workspace);
+        let (from, to) = (path(model.root.path()), path(root.path()));
+        for file in ["config", "objects/info/alternates"] {
+            let file = dirs.worktree().join(".git").join(file);
+            fs::write(&file, fs::read_to_string(&file).unwrap().replace(from, to)).unwrap();
+        }
+        let origin = model.origin.clone();
         let work = work(&dirs, &origin);
-        Self { _root: root, dirs, origin, work }
+        Self { _root: root, _model: model, dirs, origin, work }
     }
 
     /// The task goes on from earlier work, which is checked out.

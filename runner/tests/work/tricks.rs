@@ -129,10 +129,11 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("a split index", "git update-index --split-index; echo kept > a.txt", "Add it"),
     ("no index", "rm .git/index; echo kept > a.txt", "Add it"),
     (
-        "a pipe for a ref",
+        "a device for a ref",
         "mine; mkdir -p .git/refs/heads/p; ln -s /dev/zero .git/refs/heads/p/z; echo x > .git/refs/heads/broken",
         "Mine",
     ),
+    ("a real pipe for a ref", "mine; mkfifo .git/refs/heads/pipe", "Mine"),
     ("a linked .git", "mine; mv .git ../elsewhere; ln -s ../elsewhere .git", "Mine"),
     (
         "an encoding that fails",
