@@ -193,9 +193,9 @@ fn a_shortage_that_the_runner_told_is_the_failure_of_run_alone() {
     let observed = seen(job(), vec![over.with("phase", "Failed").seen()]);
     let decision = decide(&task(), &observed, &settings(), at(30));
     let status = written(&decision).unwrap();
-    let states: Vec<_> = status.phases.iter().map(|phase| phase.state).collect();
+    let found: Vec<_> = status.phases.iter().map(|phase| phase.state).collect();
     let (failed, skipped) = (PhaseState::Failed, PhaseState::Skipped);
-    assert_eq!(states, [PhaseState::Succeeded, failed, skipped, skipped, skipped]);
+    assert_eq!(found, [PhaseState::Succeeded, failed, skipped, skipped, skipped]);
 }
 
 #[test]

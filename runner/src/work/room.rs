@@ -62,7 +62,8 @@ impl Shadow {
     ) -> Result<(String, Vec<String>), WorkError> {
         let diff = self.command("diff-tree").args(["-r", "-z", "--raw", "--no-renames"]);
         let entries = Entry::parse_all(&diff.args([start, tree, "--"]).run()?);
-        let ids: String = entries.iter().map(|entry| format!("{}\n", entry.now)).collect();
+        let ids: Vec<u8> =
+            entries.iter().flat_map(|entry| [entry.now.as_bytes(), b"\n"].concat()).collect();
         let ask = self.command("cat-file").arg("--batch-check=%(objectsize)").input(ids);
         let sizes = String::from_utf8_lossy(&ask.run()?).into_owned();
         // What is gone, and the commit of another repository, has no size.

@@ -75,9 +75,10 @@ async fn a_setup_that_fails_starts_nothing_and_saves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_limit_that_comes_during_the_setup_is_a_timeout() {
+    let mut pod = Pod::new("", json!({"setup": ["sleep 1000"]})).await;
     // 91 s from now, of which 90 s are for saving.
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(91);
-    let pod = Pod::new("", json!({"setup": ["sleep 1000"], "notAfter": soon})).await;
+    pod.config.document.not_after = soon;
     let (ended, _) = pod.run().await;
     let said = report(ended);
     assert_eq!((said.reason, pod.starts()), (Some(Reason::Timeout), 0));
