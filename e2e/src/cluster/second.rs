@@ -99,7 +99,21 @@ impl SecondNode {
 
     /// Makes the node well again, whatever was done to it.
     pub fn revive(&self) -> Result<()> {
-        self.start_kubelet(Pressure::None)
+        self.start_kubelet(Pressure::None)?;
+        self.open()
+    }
+
+    /// Closes the node to new Pods and evicts those with these labels, as before its maintenance;
+    /// returns when they are gone.
+    pub fn drain(&self, labels: &str) -> Result<()> {
+        let these = format!("--pod-selector={labels}");
+        let drain = ["drain", NAME, &these, "--delete-emptydir-data", "--timeout=90s"];
+        capture(kubectl(&self.layout).args(drain)).map(drop)
+    }
+
+    /// Opens the node to new Pods again.
+    pub fn open(&self) -> Result<()> {
+        capture(kubectl(&self.layout).args(["uncordon", NAME])).map(drop)
     }
 
     /// Deletes the node's object and kills its kubelet, as when a machine is given back.

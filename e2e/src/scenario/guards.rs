@@ -11,8 +11,10 @@ use crd::{ClaudeTaskSpec, Reason, names};
 use futures::future::try_join;
 
 use super::case::Case;
-use super::nodes::{at_work_until, run_container};
+use super::caught::in_run_before;
+use super::nodes::run_container;
 use super::outpost::There;
+use super::pod::pods;
 use super::verdict::Verdict;
 use crate::model_server::Step;
 
@@ -129,7 +131,8 @@ async fn a_command_is_killed(case: &Case<'_>) -> anyhow::Result<()> {
 async fn the_runner_is_killed(case: &Case<'_>) -> anyhow::Result<()> {
     let play = async |there: &There<'_>| {
         let case = &there.case;
-        let id = run_container(at_work_until(case, case.shell(GULP), little_memory).await?)?;
+        in_run_before(case, case.shell(GULP), little_memory).await?;
+        let id = run_container(pods(case).await?.pop().context("no Pod")?)?;
         there.node(move |node| node.offer_to_the_kernel(&id)).await?;
         case.open_gate().await?;
         let verdict = case.verdict().await?;

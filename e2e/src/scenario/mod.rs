@@ -5,6 +5,7 @@
 //! the scenarios of one subject. Not here: bringing the cluster up and installing the operator.
 
 mod case;
+mod caught;
 mod meanwhile;
 mod outpost;
 mod run;
@@ -14,8 +15,10 @@ mod verdict;
 mod access;
 mod admission;
 mod agent;
+mod cancel;
 mod conflicts;
 mod continuing;
+mod deletion;
 mod guards;
 mod histories;
 mod landing;
@@ -30,6 +33,9 @@ mod secrecy;
 mod setup;
 mod targets;
 mod transport;
+
+#[cfg(test)]
+mod produced;
 
 pub use case::Case;
 pub use run::{Report, run};
@@ -65,8 +71,9 @@ use scenarios;
 pub fn side_by_side() -> Vec<Scenario> {
     // The slow ones first, so that none of them is left over at the end.
     [
-        nodes::ALL,
         lifecycle::ALL,
+        cancel::ALL,
+        deletion::ALL,
         guards::ALL,
         pod::ALL,
         admission::ALL,
@@ -84,6 +91,11 @@ pub fn side_by_side() -> Vec<Scenario> {
         refusal::ALL,
     ]
     .concat()
+}
+
+/// Scenarios that wait for their turn on the second node most of the time; played beside the others.
+pub fn on_the_second_node() -> Vec<Scenario> {
+    nodes::ALL.to_vec()
 }
 
 /// Scenarios that touch what all share, and are played one after the other.

@@ -1,31 +1,34 @@
 //! What is lethal to a Pod or its node, done to the second node: each with its own reason, and the
 //! work that was paid for on the checkpoint.
 
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
 use crd::spec::{Quantities, Resources};
 use crd::status::PhaseState::{Failed, Skipped, Succeeded};
 use crd::status::SUCCEEDED;
-use crd::{ClaudeTaskSpec, Phase, Reason, names};
+use crd::{Phase, Reason};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
 use super::case::Case;
+use super::caught::{WORK, checkpoint, in_run};
+use super::deletion::expect_second;
 use super::lifecycle::cancel;
+use super::meanwhile::expect_no_checkpoint;
 use super::outpost::There;
-use super::pod::{first_attempt, pods};
+use super::pod::{expect_told_of_earlier_work, first_attempt, jobs, pods};
 use super::verdict::Verdict;
-use crate::cluster::second::SecondNode;
+use crate::cluster::second::{self, SecondNode};
 use crate::cluster::settings::Pressure;
 use crate::model_server::Step;
 use crate::wait::until;
 
 super::scenarios!["nodes":
     a_silent_node_is_lost_after_the_last_moment,
+    a_node_that_is_silent_for_two_minutes_costs_nothing,
     a_deleted_node_is_lost,
+    a_drained_node_gives_the_work_to_the_next_attempt,
     a_node_that_runs_short_evicts_and_the_work_is_saved,
     a_sandbox_that_cannot_be_made_is_told,
     a_killed_sandbox_is_told_and_the_work_is_saved,
@@ -33,38 +36,14 @@ super::scenarios!["nodes":
     more_than_the_ephemeral_storage_limit_is_a_full_disk,
 ];
 
-/// How long the work may take to reach the checkpoint.
-const SAVE_LIMIT: Duration = Duration::from_secs(30);
-
-/// Files of the repository and of the work that each scenario here begins with.
-const WORK: [&str; 2] = ["a.txt", "b.txt"];
+/// How long the node is silent, and about how long one command of Claude's takes meanwhile.
+const SILENCE: SignedDuration = SignedDuration::from_mins(2);
+const COMMAND: u32 = 15;
 
 /// Starts a task whose agent has changed something and now waits; its work so far is saved.
 async fn at_work(case: &Case<'_>) -> anyhow::Result<Pod> {
-    at_work_until(case, Step::text("Done."), |_| ()).await
-}
-
-/// The same with what follows once the gate is open.
-pub(super) async fn at_work_until(
-    case: &Case<'_>,
-    then: Step,
-    change: impl FnOnce(&mut ClaudeTaskSpec),
-) -> anyhow::Result<Pod> {
-    case.repository(&[("a.txt", "one\n")]).await?;
-    case.script([case.shell("echo b > b.txt"), case.gated(then)]).await?;
-    case.start(change).await?;
-    case.at_gate().await?;
-    let checkpoint = checkpoint(case).await?;
-    until("the work on the checkpoint", SAVE_LIMIT, async || {
-        Ok(case.remote().refs().await?.contains_key(&checkpoint).then_some(()))
-    })
-    .await?;
+    in_run(case).await?;
     pods(case).await?.pop().context("no Pod")
-}
-
-async fn checkpoint(case: &Case<'_>) -> anyhow::Result<String> {
-    let uid = case.current().await?.metadata.uid.context("no UID")?;
-    Ok(format!("{}{uid}", names::CHECKPOINT_PREFIX))
 }
 
 /// Asserts that the first attempt ended for `reason` in these words, that its work is on the
@@ -203,6 +182,72 @@ async fn a_silent_node_is_lost_after_the_last_moment(case: Case<'_>) -> anyhow::
         let waited = verdict.status.finished_at.context("no end")?.duration_since(over);
         ensure!(waited >= SignedDuration::from_secs(60), "the verdict came after {waited:#}");
         says(&verdict, "does not answer")
+    };
+    case.site.outpost.alone(&case, play).await
+}
+
+/// As long as nobody evicts the Pod, a kubelet that is away is nobody's loss: what it started runs
+/// on, and it takes up the rest when it is back.
+async fn a_node_that_is_silent_for_two_minutes_costs_nothing(case: Case<'_>) -> anyhow::Result<()> {
+    let play = async |there: &There<'_>| {
+        let case = &there.case;
+        case.repository(&[("a.txt", "one\n")]).await?;
+        let commands = 1 + u32::try_from(SILENCE.as_secs())? / COMMAND;
+        let command = case.shell(&format!("timeout {COMMAND} tail -f /dev/null; true"));
+        let busy = std::iter::repeat_n(command, commands as usize);
+        let begin = case.gated(case.shell("echo b > b.txt"));
+        case.script(std::iter::once(begin).chain(busy).chain([Step::text("Done.")])).await?;
+        case.start(|_| ()).await?;
+        case.at_gate().await?;
+        there.node(SecondNode::kill_kubelet).await?;
+        case.open_gate().await?;
+        let back = Timestamp::now() + SILENCE;
+        let limit = SILENCE.unsigned_abs() * 2;
+        until("two minutes", limit, async || Ok((Timestamp::now() >= back).then_some(()))).await?;
+        ensure!(!is_ready(case).await?, "nobody has noticed that the node is silent");
+        let status = case.current().await?.status.unwrap_or_default();
+        ensure!(!status.is_finished() && status.attempts.is_empty(), "{status:?}");
+        there.node(SecondNode::revive).await?;
+        let verdict = case.verdict().await?;
+        verdict.expect(Reason::Pushed)?;
+        verdict.expect_phases([Succeeded, Succeeded, Succeeded, Skipped, Succeeded])?;
+        ensure!(verdict.status.attempt.unwrap_or(1) == 1, "{:?}", verdict.status.attempts);
+        ensure!(jobs(case).await?.len() == 1, "more than one Job");
+        case.expect_pushed_once(&format!("refs/heads/{}", case.branch())).await?;
+        expect_no_checkpoint(case).await?;
+        case.expect_model_requests(commands as usize + 2).await
+    };
+    case.site.outpost.alone(&case, play).await
+}
+
+async fn is_ready(case: &Case<'_>) -> anyhow::Result<bool> {
+    let nodes: Api<Node> = Api::all(case.site.client.clone());
+    let status = nodes.get(second::NAME).await?.status.unwrap_or_default();
+    let mut conditions = status.conditions.into_iter().flatten();
+    Ok(conditions.any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
+async fn a_drained_node_gives_the_work_to_the_next_attempt(case: Case<'_>) -> anyhow::Result<()> {
+    let play = async |there: &There<'_>| {
+        let case = &there.case;
+        at_work(case).await?;
+        // The next attempt's session begins with the first step again.
+        let go_on = case.shell("test -f b.txt && echo c > c.txt");
+        case.script([go_on, Step::text("Done.")]).await?;
+        let of_task = format!("{}={}", crd::names::LABEL_TASK, case.name);
+        there.node(move |node| node.drain(&of_task)).await?;
+        let over = first_attempt(case).await?;
+        ensure!(over.reason == Reason::Evicted, "{over:?}");
+        let files = case.pushed().await?.files(&checkpoint(case).await?).await?;
+        ensure!(files == WORK, "the checkpoint holds {files:?}");
+        there.node(SecondNode::open).await?;
+        let verdict = case.verdict().await?;
+        case.open_gate().await?;
+        expect_second(case, &verdict, Reason::Evicted).await?;
+        let files = case.pushed().await?.files(&format!("origin/{}", case.branch())).await?;
+        ensure!(files == ["a.txt", "b.txt", "c.txt"], "the branch holds {files:?}");
+        expect_told_of_earlier_work(case).await?;
+        case.expect_model_requests(2 + 2).await
     };
     case.site.outpost.alone(&case, play).await
 }

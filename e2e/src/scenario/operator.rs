@@ -7,17 +7,18 @@ use crd::status::SUCCEEDED;
 use serde_json::json;
 
 use super::case::Case;
-use super::pod::obstructed;
+use super::meanwhile::expect_no_checkpoint;
+use super::pod::{jobs, obstructed};
 use crate::git_server::{Action, Call};
 use crate::model_server::Step;
 
 super::scenarios!["operator":
-    killing_it_at_any_moment_changes_nothing,
+    killing_it_ten_times_changes_nothing,
     an_unknown_image_is_told_and_ends_the_task,
     an_unreadable_object_stops_no_other,
 ];
 
-async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Result<()> {
+async fn killing_it_ten_times_changes_nothing(case: Case<'_>) -> anyhow::Result<()> {
     let work = case.repository(&[("a.txt", "one\n")]).await?;
     case.script([
         case.shell("echo agent > a.txt"),
@@ -32,7 +33,7 @@ async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Res
     case.site.kill_operator().await?;
     kill_while_held(&case, fetch).await?;
     case.at_gate().await?;
-    case.site.kill_operator().await?;
+    kill_twice(&case).await?;
     work.commit_files("Meanwhile", &[("a.txt", "main\n")]).await?;
     work.push(&case.remote(), &["main"]).await?;
     let push = case.push_rule(&target, Action::HoldResponse).await?;
@@ -50,14 +51,23 @@ async fn killing_it_at_any_moment_changes_nothing(case: Case<'_>) -> anyhow::Res
         after.metadata.uid == uid && after.status.as_ref() == Some(&verdict.status),
         "{after:?}"
     );
+    ensure!(jobs(&case).await?.len() == 1, "more than one Job");
+    expect_no_checkpoint(&case).await?;
     case.expect_pushed_once(&target).await?;
     case.expect_model_requests(4).await
 }
 
-/// Kills the operator while the git server holds an answer, then lets go of that.
+/// Kills the operator, and its successor as soon as that is ready.
+async fn kill_twice(case: &Case<'_>) -> anyhow::Result<()> {
+    case.site.kill_operator().await?;
+    case.site.operator_ready().await?;
+    case.site.kill_operator().await
+}
+
+/// Kills the operator twice while the git server holds an answer, then lets go of that.
 async fn kill_while_held(case: &Case<'_>, rule: u64) -> anyhow::Result<()> {
     case.held(rule).await?;
-    case.site.kill_operator().await?;
+    kill_twice(case).await?;
     case.site.git.release(rule).await
 }
 

@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 
 use super::case::Case;
+use super::meanwhile::expect_no_checkpoint;
 use super::site::{model_secret, model_url};
 use super::verdict::Verdict;
 use crate::model_server::Step;
@@ -126,7 +127,18 @@ async fn a_deleted_pod_is_followed_by_one_that_goes_on_from_its_work(
     ensure!(verdict.status.attempt == Some(2), "{:?}", verdict.status.attempts);
     let files = case.pushed().await?.files(&format!("origin/{}", case.branch())).await?;
     ensure!(files == ["a.txt", "b.txt", "c.txt"], "the branch holds {files:?}");
-    case.expect_pushed_once(&format!("refs/heads/{}", case.branch())).await
+    case.expect_pushed_once(&format!("refs/heads/{}", case.branch())).await?;
+    expect_no_checkpoint(&case).await?;
+    expect_told_of_earlier_work(&case).await?;
+    case.expect_model_requests(3 + 3).await
+}
+
+/// Asserts that Claude was told of the work that an earlier attempt saved.
+pub(super) async fn expect_told_of_earlier_work(case: &Case<'_>) -> anyhow::Result<()> {
+    let asked = case.site.model.requests(&case.part).await?;
+    let mut texts = asked.iter().flat_map(|request| &request.texts);
+    ensure!(texts.any(|text| text.contains("work of an earlier attempt at this task")), "not told");
+    Ok(())
 }
 
 /// The first attempt, once it is over and another one begins.

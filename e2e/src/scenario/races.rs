@@ -20,10 +20,12 @@ super::scenarios!["race":
     a_verified_change_that_lost_a_race_is_verified_again_by_a_second_attempt,
 ];
 
-/// Lets a colleague be faster than the first push to `main`; the verdict.
+/// Lets a colleague be faster than the first push to `main`; `second` is what Claude does in the
+/// second attempt, if it is asked. The verdict.
 async fn overtaken<'a>(
     case: &Case<'a>,
     theirs: &[(&str, &str)],
+    second: impl IntoIterator<Item = Step>,
     change: impl FnOnce(&mut ClaudeTaskSpec),
 ) -> anyhow::Result<Verdict<'a>> {
     let work = case.repository(&[("a.txt", "one\n")]).await?;
@@ -36,6 +38,8 @@ async fn overtaken<'a>(
     case.held(rule).await?;
     work.commit_files("Colleague", theirs).await?;
     work.push(&case.remote(), &["main"]).await?;
+    // The second attempt asks in a new session, which begins with the first step.
+    case.script(second).await?;
     case.site.git.release(rule).await?;
     case.verdict().await
 }
@@ -54,14 +58,10 @@ async fn expect_second(case: &Case<'_>, verdict: &Verdict<'_>) -> anyhow::Result
 async fn a_new_conflict_at_push_is_resolved_by_a_second_attempt_without_a_second_run(
     case: Case<'_>,
 ) -> anyhow::Result<()> {
-    case.script([
-        case.shell("echo agent > a.txt; git commit -qam 'Agent'"),
-        Step::text("Done."),
-        case.shell("echo both > a.txt"),
-        Step::text("Resolved."),
-    ])
-    .await?;
-    let verdict = overtaken(&case, &[("a.txt", "main\n")], |_| ()).await?;
+    case.script([case.shell("echo agent > a.txt; git commit -qam 'Agent'"), Step::text("Done.")])
+        .await?;
+    let resolves = [case.shell("echo both > a.txt"), Step::text("Resolved.")];
+    let verdict = overtaken(&case, &[("a.txt", "main\n")], resolves, |_| ()).await?;
     let log = expect_second(&case, &verdict).await?;
     verdict.expect_phases([Succeeded, Skipped, Succeeded, Succeeded, Succeeded])?;
     ensure!(log.len() == 3 && log[1].subject == "Colleague", "{log:?}");
@@ -75,7 +75,7 @@ async fn a_verified_change_that_lost_a_race_is_verified_again_by_a_second_attemp
 ) -> anyhow::Result<()> {
     case.script([case.shell("echo b > b.txt"), Step::text("Done.")]).await?;
     let verify = |spec: &mut ClaudeTaskSpec| spec.verify = vec!["test -f b.txt".to_owned()];
-    let verdict = overtaken(&case, &[("c.txt", "c\n")], verify).await?;
+    let verdict = overtaken(&case, &[("c.txt", "c\n")], [], verify).await?;
     let log = expect_second(&case, &verdict).await?;
     verdict.expect_phases([Succeeded, Skipped, Succeeded, Succeeded, Succeeded])?;
     ensure!(log.len() == 3 && log[1].subject == "Colleague", "{log:?}");

@@ -1,5 +1,6 @@
 //! The scenarios on the real cluster, with everything that they need installed first.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,11 +12,20 @@ use crate::scenario::{self, Report, Scenario, Site};
 
 /// Scenarios that run side by side: more than the cores, since most of the time is waiting.
 const SIDE_BY_SIDE: usize = 6;
+/// The same on the second node, where most need it for themselves alone.
+const ON_SECOND_NODE: usize = 2;
 
 /// The scenarios to play.
 pub struct Chosen {
     together: Vec<Scenario>,
+    beside: Vec<Scenario>,
     alone: Vec<Scenario>,
+}
+
+impl Chosen {
+    fn all(&self) -> impl Iterator<Item = &Scenario> {
+        [&self.together, &self.beside, &self.alone].into_iter().flatten()
+    }
 }
 
 /// The scenarios whose name contains `only`; an error when there is none.
@@ -24,10 +34,11 @@ pub fn choose(only: Option<&str>) -> Result<Chosen> {
     let chosen = |all: Vec<Scenario>| all.into_iter().filter(wanted).collect();
     let chosen = Chosen {
         together: chosen(scenario::side_by_side()),
+        beside: chosen(scenario::on_the_second_node()),
         alone: chosen(scenario::one_by_one()),
     };
     ensure!(
-        !(chosen.together.is_empty() && chosen.alone.is_empty()),
+        chosen.all().next().is_some(),
         "no scenario's name contains {:?}",
         only.unwrap_or_default()
     );
@@ -40,11 +51,14 @@ pub async fn part(cluster: &Arc<Cluster>, chosen: &Chosen, tally: &mut Tally) ->
     let since = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
     let site = Site::install_all(Arc::clone(cluster), format!("run-{}", since.as_secs())).await?;
     tally.end(&part, Ok(()));
-    let mut tell = |report: &Report| {
-        tally.count(report.name, report.took, report.failure.clone().map_or(Ok(()), Err));
+    let tally = RefCell::new(tally);
+    let tell = |report: &Report| {
+        let end = report.failure.clone().map_or(Ok(()), Err);
+        tally.borrow_mut().count(report.name, report.took, end);
     };
-    scenario::run(&site, &chosen.together, SIDE_BY_SIDE, &mut tell).await;
-    scenario::run(&site, &chosen.alone, 1, &mut tell).await;
+    let beside = scenario::run(&site, &chosen.beside, ON_SECOND_NODE, tell);
+    futures::join!(scenario::run(&site, &chosen.together, SIDE_BY_SIDE, tell), beside);
+    scenario::run(&site, &chosen.alone, 1, tell).await;
     site.clear().await
 }
 
@@ -57,8 +71,8 @@ mod tests {
         let error = choose(Some("no such scenario")).err().unwrap();
         assert!(error.to_string().contains("no such scenario"), "{error}");
         let one = choose(Some("admission::a_limit_range")).unwrap();
-        assert_eq!((one.together.len(), one.alone.len()), (1, 0));
+        assert_eq!((one.together.len(), one.all().count()), (1, 1));
         let all = choose(None).unwrap();
-        assert!(!all.together.is_empty() && !all.alone.is_empty());
+        assert!([&all.together, &all.beside, &all.alone].iter().all(|part| !part.is_empty()));
     }
 }
