@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use crd::{ClaudeTaskSpec, names};
+use crd::{ClaudeTaskSpec, Phase, names};
 
 use super::case::Case;
+use super::pod::when_running;
 use crate::git_server::{Action, Call};
 use crate::model_server::Step;
 use crate::wait::until;
@@ -31,6 +32,7 @@ pub async fn in_clone(case: &Case<'_>) -> anyhow::Result<u64> {
     let rule = case.rule(Call::ListForFetch, Action::HoldRequest).await?;
     case.start(|_| ()).await?;
     case.held(rule).await?;
+    when_running(case, Phase::Clone).await?;
     Ok(rule)
 }
 
@@ -78,7 +80,7 @@ pub async fn in_resolution(case: &Case<'_>) -> anyhow::Result<()> {
     work.commit_files("Other", &[("a.txt", "other\n")]).await?;
     work.push(&case.remote(), &["other"]).await?;
     let both = case.gated(case.shell("echo both > a.txt"));
-    let agent = [case.shell("echo agent > a.txt"), Step::text("Done."), both];
+    let agent = [case.shell("echo agent > a.txt; git commit -qam Agent"), Step::text("Done."), both];
     case.script(agent.into_iter().chain([Step::text("Resolved.")])).await?;
     case.start(|spec| spec.rebase.onto = Some("other".to_owned())).await?;
     case.at_gate().await
