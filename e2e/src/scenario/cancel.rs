@@ -66,8 +66,10 @@ async fn in_clone_it_does_not_wait_for_a_silent_server(case: Case<'_>) -> anyhow
     case.site.git.release(rule).await?;
     verdict.expect(Reason::Cancelled)?;
     verdict.expect_phases([Failed, Skipped, Skipped, Skipped, Skipped])?;
-    ensure!(jobs(&case).await?.is_empty(), "a Job is left that could start");
-    ensure!(pods(&case).await?.is_empty(), "a Pod is left that could go on");
+    until("Job and Pod to be gone", TOLD_LIMIT, async || {
+        Ok((jobs(&case).await?.is_empty() && pods(&case).await?.is_empty()).then_some(()))
+    })
+    .await?;
     ensure!(case.remote().branch(&case.branch()).await?.is_none(), "it was pushed");
     expect_no_checkpoint(&case).await?;
     case.expect_model_requests(0).await

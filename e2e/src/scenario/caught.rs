@@ -80,7 +80,8 @@ pub async fn in_resolution(case: &Case<'_>) -> anyhow::Result<()> {
     work.commit_files("Other", &[("a.txt", "other\n")]).await?;
     work.push(&case.remote(), &["other"]).await?;
     let both = case.gated(case.shell("echo both > a.txt"));
-    let agent = [case.shell("echo agent > a.txt; git commit -qam Agent"), Step::text("Done."), both];
+    let agent =
+        [case.shell("echo agent > a.txt; git commit -qam Agent"), Step::text("Done."), both];
     case.script(agent.into_iter().chain([Step::text("Resolved.")])).await?;
     case.start(|spec| spec.rebase.onto = Some("other".to_owned())).await?;
     case.at_gate().await
