@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
+
 /// A process that cannot be mistaken for a later one with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -98,6 +100,15 @@ fn unescaped(field: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .iter()
         .fold(field.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
+}
+
+/// The processes whose memory is counted together with that of `pid` (cgroups(7), version 1).
+pub fn in_memory_group_of(pid: i32) -> Result<Vec<i32>> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    let path = groups.lines().find_map(|line| Some(line.split_once(":memory:")?.1));
+    let path = path.with_context(|| format!("process {pid} is in no memory group"))?;
+    let members = fs::read_to_string(format!("/sys/fs/cgroup/memory{path}/cgroup.procs"))?;
+    Ok(members.lines().filter_map(|pid| pid.parse().ok()).collect())
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::lock::ChangeLock;
 use super::member::SECOND;
 use super::own::{self, kubectl, node_is_ready, runs};
 use super::pki::Pki;
-use super::proc::Identity;
+use super::proc::{self, Identity};
 use super::program::{self, Programs};
 use super::progress::Progress;
 use super::settings::{self, Pressure, TAINT};
@@ -140,10 +140,19 @@ impl SecondNode {
     }
 
     /// Makes the main process of a container the first that the kernel kills when the container's
-    /// memory runs out (proc(5), `oom_score_adj`), whatever the others in it hold.
+    /// memory runs out (proc(5), `oom_score_adj`), whatever the others in it, and what they start
+    /// from now on, hold.
     pub fn offer_to_the_kernel(&self, id: &str) -> Result<()> {
-        let file = format!("/proc/{}/oom_score_adj", self.main_process(id)?.pid);
-        fs::write(&file, "1000").with_context(|| format!("write {file}"))
+        let main = self.main_process(id)?.pid;
+        for pid in proc::in_memory_group_of(main)? {
+            let score = if pid == main { "1000" } else { "0" };
+            let written = fs::write(format!("/proc/{pid}/oom_score_adj"), score);
+            if pid == main {
+                written.with_context(|| format!("offer process {pid}"))?;
+            }
+            // Another one may have ended in the meantime.
+        }
+        Ok(())
     }
 
     fn main_process(&self, id: &str) -> Result<Identity> {

@@ -109,6 +109,6 @@ mod tests {
         let entries = Entry::parse_all(raw);
         assert!(entries.iter().all(|entry| entry.now == "2222"));
         let undone: Vec<u8> = entries.iter().flat_map(Entry::as_before).collect();
-        assert_eq!(undone, b"000000 0000\ta\xff\0100755 1111\tb c\n\0");
+        assert_eq!(undone, b"000000 0000\ta\xff\x00100755 1111\tb c\n\0");
     }
 }

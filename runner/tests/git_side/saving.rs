@@ -107,9 +107,9 @@ fn many_large_bundles_do_not_fill_the_savers_volume() {
     let mut scene = cloned();
     scene.attempt.document.settings.scratch_size = 2 << 20;
     let mut saver = Saver::open(&scene.attempt).unwrap();
-    let noise: String = (0..70_000_u64)
-        .map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-        .collect();
+    let noise = (0..70_000_u64).fold(String::new(), |noise, n| {
+        noise + &format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    });
     for n in 1..=6 {
         let (subject, text) = (format!("Step {n}"), format!("{n}{noise}"));
         scene.agent_commit(&subject, &[("a", Some(&text))]);
