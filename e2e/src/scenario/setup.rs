@@ -5,6 +5,7 @@ use crd::Reason;
 use crd::status::PhaseState::{Failed, Skipped, Succeeded};
 
 use super::case::Case;
+use super::meanwhile::while_main_moves;
 use crate::model_server::Step;
 
 super::scenarios!["setup":
@@ -59,16 +60,11 @@ async fn it_runs_again_before_claude_resolves_a_conflict(case: Case<'_>) -> anyh
         Step::text("Resolved."),
     ])
     .await?;
-    case.start(|spec| {
+    let change = |spec: &mut crd::ClaudeTaskSpec| {
         setup("echo both > made.txt")(spec);
         spec.verify = vec!["test -f made.txt".to_owned()];
-    })
-    .await?;
-    case.at_gate().await?;
-    work.commit_files("Meanwhile", &[("a.txt", "main\n")]).await?;
-    work.push(&case.remote(), &["main"]).await?;
-    case.open_gate().await?;
-    let verdict = case.verdict().await?;
+    };
+    let verdict = while_main_moves(&case, &work, &[("a.txt", "main\n")], change).await?;
     verdict.expect(Reason::Pushed)?;
     verdict.expect_phases([Succeeded; 5])?;
     let (pushed, tip) = (case.pushed().await?, format!("refs/remotes/origin/{}", case.branch()));
