@@ -93,6 +93,14 @@ pub fn ending(facts: &PhaseFacts) -> Option<Ending> {
     })
 }
 
+/// The agent side's own account of its failure: believed when nothing else speaks.
+pub fn own_words(facts: &PhaseFacts) -> Option<Ending> {
+    facts.iter().filter_map(PhaseFact::report).find_map(|report| {
+        let reason = report.reason.filter(|reason| !reason.is_success())?;
+        Some(Ending { reason, message: report.message.clone() })
+    })
+}
+
 /// The state of each phase. With an `ending`, phases that never ran are Skipped, and the one that
 /// was interrupted carries its reason.
 pub fn phases(facts: &PhaseFacts, ending: Option<&Ending>) -> Vec<PhaseStatus> {

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
+use crd::attempts::Patience;
 use crd::network::Proxy;
 use crd::spec::Resources;
 use crd::{RunnerSettings, names};
@@ -151,6 +152,11 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    /// How long a task waits for the model API.
+    pub const fn patience(&self) -> Patience {
+        Patience { first: self.first_wait, longest: self.longest_wait, limit: self.wait_limit }
+    }
+
     /// What the runner is told.
     pub fn runner(&self) -> RunnerSettings {
         RunnerSettings {
@@ -203,6 +209,7 @@ mod tests {
         Settings::command().debug_assert();
         let settings = Settings::try_parse_from(["operator", "--runner-image=r"]).unwrap();
         assert_eq!(settings.runner(), crd::RunnerSettings::default());
+        assert_eq!(settings.patience(), crd::attempts::Patience::default());
         assert_eq!(settings.timeout.as_secs(), 3600);
         assert!(Settings::try_parse_from(["operator"]).is_err());
     }

@@ -9,18 +9,19 @@ mod over;
 mod stop;
 mod tell;
 
+use crd::advance::Known;
 use crd::fold::{self, Ending, PhaseFacts};
-use crd::{ClaudeTask, ClaudeTaskStatus, Reason, Span};
+use crd::span::after;
+use crd::{ClaudeTask, ClaudeTaskStatus, Reason, Span, advance, attempts};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 
 use crate::config::Settings;
 use crate::notes::Note;
 use crate::pod_facts::{self, ending};
-use crate::stall::{self, after};
-use crate::status::{self, Known};
+use crate::stall;
 use crate::view::{JobSeen, JobView, Observed, PodSeen, created};
-use crate::{attempts, ended, retention, verdict};
+use crate::{ended, retention, verdict};
 
 /// An obstacle that goes away by itself sooner is not worth showing.
 const SETTLE: SignedDuration = SignedDuration::from_secs(5);
@@ -139,7 +140,7 @@ impl Case<'_> {
         {
             return self.interrupted(seen, pod, deadline);
         }
-        let known = status::obstacle(&self.last);
+        let known = advance::obstacle(&self.last);
         let last_moment = after(deadline, AFTER_THE_END);
         if self.now >= last_moment {
             let overdue = ended::overdue(seen, &facts, known.as_ref(), deadline, self.now);
@@ -170,7 +171,7 @@ impl Case<'_> {
             return self.over(None, &gone, deadline);
         }
         if self.job_is_leaving() {
-            let known = status::obstacle(&self.last);
+            let known = advance::obstacle(&self.last);
             let known = Known { obstacle: known.as_ref(), ..Known::default() };
             return self.say(known, Some(last_moment));
         }
@@ -220,6 +221,6 @@ impl Case<'_> {
     }
 
     fn known_or(&self, reason: Reason, message: &str) -> Ending {
-        status::obstacle(&self.last).unwrap_or_else(|| ending(reason, message))
+        advance::obstacle(&self.last).unwrap_or_else(|| ending(reason, message))
     }
 }

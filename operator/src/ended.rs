@@ -5,14 +5,15 @@
 //! deletion, the state of a container, the agent side's own account. Not here: whether it has ended
 //! ([`crate::pod_facts`]), why one that is alive does not get on ([`crate::stall`]).
 
-use crd::fold::{Ending, PhaseFact, PhaseFacts};
+use crd::fold::{self, Ending, PhaseFacts};
+use crd::span::after;
 use crd::{Phase, Reason, Report};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::pod_facts::{condition, ending, is_at_work, is_leaving, is_over, state};
-use crate::stall::{after, latest};
+use crate::stall::latest;
 use crate::view::{EventView, PodSeen, PodView, created};
 
 /// What the kubelet says when it evicts a Pod for what the Pod itself has written, not for the sake
@@ -46,7 +47,7 @@ pub fn interrupted(
         .or_else(|| known.filter(|_| leaving).cloned())
         .or_else(|| leaving.then(|| ending(Reason::Lost, "the Pod was deleted")))
         .or_else(|| container_state(&seen.pod, events))
-        .or_else(|| own_words(facts))
+        .or_else(|| fold::own_words(facts))
         .unwrap_or_else(|| ending(Reason::Lost, "the Pod ended without a report of what it did"))
 }
 
@@ -200,13 +201,5 @@ pub fn stuck_after_oom(pod: &PodView) -> Option<(&'static str, &ContainerStateTe
     Phase::ALL.into_iter().find_map(|phase| {
         let ended = state(pod, phase)?.terminated.as_ref()?;
         (is_oom(ended) && is_last_ended(pod, phase)).then_some((phase.container(), ended))
-    })
-}
-
-/// The agent side's own account of its failure: believed when nothing else speaks.
-fn own_words(facts: &PhaseFacts) -> Option<Ending> {
-    facts.iter().filter_map(PhaseFact::report).find_map(|report| {
-        let reason = report.reason.filter(|reason| !reason.is_success())?;
-        Some(ending(reason, &report.message))
     })
 }

@@ -3,14 +3,14 @@
 //! The way of the data: the [`controller`] names a task; [`observe`] gathers what is known of its
 //! Job, Pods and events from caches ([`children`]) and, where a cache may be behind, by reading;
 //! [`decide`] turns that into a [`decide::Decision`], with [`pod_facts`], [`ended`] and [`stall`]
-//! to read the Pod, [`status`] to write the status and [`job`] to make a Job; [`act`] performs it.
+//! to read the Pod, [`crd::advance`] and [`crd::attempts`] for the next status and [`job`] to make a
+//! Job; [`act`] performs it.
 //!
 //! With two replicas one works and the other stands by ([`leader`]).
 //!
 //! Not here: what happens inside the containers (the runner), the schema (crd).
 
 pub mod act;
-pub mod attempts;
 pub mod children;
 pub mod config;
 pub mod controller;

@@ -3,9 +3,7 @@
 //! Not here: how they are sent ([`crate::act`]).
 
 use crd::status::{ConditionStatus, DisplayPhase, SUCCEEDED};
-use crd::{ClaudeTaskStatus, Reason};
-
-use crate::status;
+use crd::{ClaudeTaskStatus, Reason, advance};
 
 /// Longest text of an event in bytes (Kubernetes, `events.k8s.io/v1` Event).
 const LIMIT: usize = 1024;
@@ -30,8 +28,8 @@ pub fn of_step(last: &ClaudeTaskStatus, next: &ClaudeTaskStatus) -> Vec<Note> {
     }
     let is_new = |phase: &DisplayPhase| last.phase != Some(*phase) || last.attempt != next.attempt;
     let begun = next.phase.filter(is_new).map(|phase| begin(phase, next));
-    let met = status::obstacle(next)
-        .filter(|met| status::obstacle(last).is_none_or(|known| known.reason != met.reason))
+    let met = advance::obstacle(next)
+        .filter(|met| advance::obstacle(last).is_none_or(|known| known.reason != met.reason))
         .map(|met| Note { warning: true, ..explain(met.reason, &met.message, next) });
     begun.into_iter().chain(met).collect()
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crd::{ClaudeTask, ClaudeTaskStatus, names};
+use crd::{ClaudeTask, ClaudeTaskStatus, attempts, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Time};
@@ -13,7 +13,6 @@ use kube::api::{Api, ListParams};
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource};
 
-use crate::attempts;
 use crate::children::{Children, TaskKey};
 use crate::decide::ASK_EVENTS;
 use crate::ended;

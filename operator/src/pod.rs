@@ -4,7 +4,8 @@
 //! It passes Pod Security `restricted` by construction. Not here: labels, owner and Job settings
 //! ([`crate::job`]), what the containers do (the runner).
 
-use crd::names::{self, Mount};
+use crd::mounts::{self, home, is_agent, tmp};
+use crd::names;
 use crd::{ClaudeTask, Phase};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, DownwardAPIVolumeFile, DownwardAPIVolumeSource,
@@ -22,12 +23,6 @@ const RUNNER: &str = "/usr/local/bin/runner";
 
 /// Mode of the files of the git Secret; with an fsGroup the kubelet adds read for the group.
 const SECRET_MODE: i32 = 0o400;
-
-/// What one container sees of the shared volumes.
-struct Sight {
-    writes: &'static [Mount],
-    reads: &'static [Mount],
-}
 
 /// The Pod's spec; `document` is the encoded task document, `seconds` the time that is left.
 pub fn build(task: &ClaudeTask, document: &str, seconds: i64, settings: &Settings) -> PodSpec {
@@ -53,23 +48,6 @@ pub fn build(task: &ClaudeTask, document: &str, seconds: i64, settings: &Setting
         security_context: Some(pod_security(settings)),
         ..PodSpec::default()
     }
-}
-
-fn sight(container: &str) -> Sight {
-    use names::{HANDOFF, PLAN, REPO, SAVER, SESSION, WORKSPACE};
-    match Phase::of_container(container) {
-        Some(Phase::Clone) => Sight { writes: &[REPO, WORKSPACE, PLAN], reads: &[] },
-        Some(Phase::Run | Phase::ConflictResolution) => {
-            Sight { writes: &[WORKSPACE, SESSION, HANDOFF], reads: &[REPO, PLAN] }
-        }
-        Some(Phase::Rebase) => Sight { writes: &[REPO, PLAN], reads: &[HANDOFF] },
-        Some(Phase::Push) => Sight { writes: &[REPO], reads: &[HANDOFF, PLAN] },
-        None => Sight { writes: &[SAVER], reads: &[HANDOFF, REPO] },
-    }
-}
-
-fn is_agent(container: &str) -> bool {
-    Phase::of_container(container).is_some_and(Phase::is_agent)
 }
 
 fn container(name: &str, task: &ClaudeTask, document: &str, settings: &Settings) -> Container {
@@ -127,14 +105,6 @@ fn model_secret(task: &ClaudeTask) -> Option<Vec<EnvFromSource>> {
     }])
 }
 
-fn home(container: &str) -> String {
-    format!("home-{container}")
-}
-
-fn tmp(container: &str) -> String {
-    format!("tmp-{container}")
-}
-
 fn mounts(container: &str, task: &ClaudeTask, settings: &Settings) -> Vec<VolumeMount> {
     let mount = |volume: &str, path: &str, read_only: bool| VolumeMount {
         name: volume.to_owned(),
@@ -142,7 +112,7 @@ fn mounts(container: &str, task: &ClaudeTask, settings: &Settings) -> Vec<Volume
         read_only: read_only.then_some(true),
         ..VolumeMount::default()
     };
-    let sight = sight(container);
+    let sight = mounts::shared(container);
     let mut mounts: Vec<_> = sight.writes.iter().map(|m| mount(m.volume, m.path, false)).collect();
     mounts.extend(sight.reads.iter().map(|m| mount(m.volume, m.path, true)));
     if !is_agent(container) && task.spec.repository.credentials_secret.is_some() {
@@ -181,9 +151,7 @@ fn volumes(task: &ClaudeTask, settings: &Settings) -> Vec<Volume> {
     }
     volumes.extend(trust_bundle(&settings.trust_bundle));
     volumes.push(stop());
-    let containers =
-        Phase::ALL.into_iter().map(Phase::container).chain(std::iter::once(names::SAVE_CONTAINER));
-    for container in containers {
+    for container in mounts::containers() {
         volumes.push(empty_dir(&home(container), &settings.scratch_size));
         volumes.push(empty_dir(&tmp(container), &settings.scratch_size));
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crd::span::after;
 use crd::status::{DisplayPhase, SUCCEEDED};
 use crd::{ClaudeTask, ClaudeTaskStatus, Span};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +13,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::config::Settings;
 use crate::decide::{Action, Decision, Propagation};
-use crate::stall::after;
 use crate::view::{JobView, created};
 
 /// Starts of the keys of labels and annotations with which tools mark what they keep in step with a

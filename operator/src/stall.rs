@@ -4,6 +4,7 @@
 //! the time is up deletes the Job, sees both gone, and only then writes the verdict.
 
 use crd::fold::{self, Ending, PhaseFact, PhaseFacts};
+use crd::span::after;
 use crd::{Phase, Reason, names};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ContainerStateWaiting;
@@ -92,11 +93,6 @@ pub fn quiet_since(pod: &PodView, facts: &PhaseFacts, now: Timestamp) -> Option<
         PhaseFact::Pending | PhaseFact::Running { .. } => None,
     });
     Some(ends.chain(created(&pod.metadata)).max().unwrap_or(now))
-}
-
-/// `at` plus `span`.
-pub fn after(at: Timestamp, span: SignedDuration) -> Timestamp {
-    at.saturating_add(span).unwrap_or(Timestamp::MAX)
 }
 
 fn waiting(pod: &PodView) -> Option<Ending> {

@@ -1,16 +1,17 @@
 //! The beginning of an attempt: its Job, or why there is none.
 //!
-//! Not here: whether there is to be another attempt ([`crate::attempts`]).
+//! Not here: whether there is to be another attempt ([`crd::attempts`]).
 
 use crd::Reason;
+use crd::advance::{self, Known};
 use crd::fold::Ending;
+use crd::span::after;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Action, Case, Decision, SETTLE};
 use crate::job;
 use crate::pod_facts::ending;
-use crate::stall::after;
-use crate::status::{self, Known};
+use crate::status;
 use crate::view::Refusal;
 
 /// Longest time between two tries to create a refused Job.
@@ -20,7 +21,7 @@ impl Case<'_> {
     /// The attempt has no Job yet.
     pub(super) fn begin(&self) -> Decision {
         if let Some(resume_at) = self.last.resume_at.filter(|at| self.now < *at) {
-            let known = status::obstacle(&self.last);
+            let known = advance::obstacle(&self.last);
             let known = Known { obstacle: known.as_ref(), ..Known::default() };
             return self.say(known, Some(resume_at));
         }

@@ -1,17 +1,17 @@
 //! The end of an attempt: the verdict, or another attempt once nothing of this one can still start.
 //!
-//! Not here: which of the two it is ([`crate::attempts`]).
+//! Not here: which of the two it is ([`crd::attempts`]).
 
 use crd::Reason;
+use crd::advance::{self, Known};
+use crd::attempts::{self, Cause};
 use crd::fold::{Ending, PhaseFacts};
+use crd::span::after;
 use jiff::Timestamp;
 
 use super::{AFTER_THE_END, Case, Decision, PodFacts};
-use crate::attempts::{self, Cause};
 use crate::ended;
 use crate::pod_facts::{self, ending};
-use crate::stall::after;
-use crate::status::{self, Known};
 use crate::verdict::Earlier;
 use crate::view::{JobSeen, PodSeen};
 
@@ -26,7 +26,8 @@ impl Case<'_> {
         let blank = PhaseFacts::default();
         let pod = seen.map(|(_, pod)| pod);
         let facts = pod.map_or(&blank, |(_, facts)| facts);
-        let cause = attempts::next(self.task, facts, ended, deadline, self.settings, self.now);
+        let cause =
+            attempts::next(self.task, facts, ended, deadline, &self.settings.patience(), self.now);
         let Some(cause) = cause else { return self.end(pod, ended) };
         if self.task.spec.cancel {
             let why = format!("cancelled after {}: {}", ended.reason, ended.message);
@@ -42,7 +43,7 @@ impl Case<'_> {
     /// What is shown of an ending while the attempt comes to rest. A loss that nobody explains is
     /// not: shown, it could not be told from that of a Pod that we gave up.
     fn told_apart<'b>(&self, ended: &'b Ending) -> Option<&'b Ending> {
-        let known = ended.reason != Reason::Lost || status::obstacle(&self.last).is_some();
+        let known = ended.reason != Reason::Lost || advance::obstacle(&self.last).is_some();
         known.then_some(ended)
     }
 
@@ -53,7 +54,7 @@ impl Case<'_> {
         pod: PodFacts,
         deadline: Timestamp,
     ) -> Decision {
-        let shown = status::obstacle(&self.last);
+        let shown = advance::obstacle(&self.last);
         let why = ended::interrupted(seen, pod.1, shown.as_ref(), &self.seen.events);
         let last_moment = after(deadline, AFTER_THE_END);
         let lost = ended::is_lost_with_its_node(seen, pod.1, self.now);

@@ -3,14 +3,15 @@
 //! By asking where there is something to save, else by deleting the Job. Not here: what a Pod says
 //! when it has stopped ([`crate::ended`]).
 
+use crd::advance::Known;
 use crd::fold::{Ending, PhaseFact};
+use crd::span::after;
 use crd::{Reason, names};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AFTER_THE_END, ASK_EVENTS, Action, Case, Decision, PodFacts, Propagation, SETTLE};
 use crate::pod_facts::ending;
-use crate::stall::{Stall, after};
-use crate::status::Known;
+use crate::stall::Stall;
 use crate::view::{JobSeen, PodSeen};
 
 /// The kubelet ends a Pod at its own deadline, a little after ours, and keeps its logs; it has this

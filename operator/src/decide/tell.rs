@@ -1,15 +1,16 @@
 //! What a decision writes: a status on the way, or the verdict.
 //!
-//! Not here: what the status says ([`crate::status`]) and which events it is worth
+//! Not here: what the status says ([`crd::advance`]) and which events it is worth
 //! ([`crate::notes`]).
 
-use crd::ClaudeTaskStatus;
+use crd::advance::{self, Known};
 use crd::fold::Ending;
+use crd::{ClaudeTaskStatus, attempts};
 use jiff::Timestamp;
 
 use super::{Action, Case, Decision, PodFacts};
-use crate::status::{self, Known, Write};
-use crate::{attempts, notes, verdict};
+use crate::status::{self, Write};
+use crate::{notes, verdict};
 
 impl Case<'_> {
     /// An unfinished status.
@@ -40,7 +41,7 @@ impl Case<'_> {
     /// The status that says all of `known`.
     pub(super) fn status(&self, known: Known) -> ClaudeTaskStatus {
         let job_name = known.job_name.or(self.job_name());
-        let mut next = status::next(self.task, Known { job_name, ..known }, self.now);
+        let mut next = advance::next(self.task, Known { job_name, ..known }, self.now);
         if job_name.is_some() && self.last.job_name.is_none() {
             next.deadline = Some(match self.job_name() {
                 Some(_) => self.deadline(),

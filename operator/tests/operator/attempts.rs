@@ -1,9 +1,9 @@
 //! Which endings begin a new attempt, how often, and with what.
 
+use crd::attempts::{Cause, next};
 use crd::fold::PhaseFacts;
 use crd::status::{Again, DisplayPhase, PhaseState, SUCCEEDED, Usage};
 use crd::{ClaudeTask, ClaudeTaskStatus, Outcome, Phase, Reason, Report, TaskDocument, Usd};
-use operator::attempts::{Cause, next};
 use operator::decide::{Action, Decision, decide};
 use operator::pod_facts::facts;
 use operator::view::{JobSeen, Observed};
@@ -30,7 +30,7 @@ fn after(again: Again) -> ClaudeTask {
 
 fn cause(reason: Reason, facts: &PhaseFacts, again: Again) -> Option<Cause> {
     let ending = because(reason, "so it was");
-    next(&after(again), facts, &ending, at(3600), &settings(), at(100))
+    next(&after(again), facts, &ending, at(3600), &settings().patience(), at(100))
 }
 
 #[test]
@@ -114,8 +114,9 @@ fn conflicts_are_tried_again_only_after_claude_has_tried() {
 #[test]
 fn without_time_for_another_attempt_the_ending_is_the_verdict() {
     let ending = because(Reason::Evicted, "drained");
-    let cause =
-        |now| next(&task(), &PhaseFacts::default(), &ending, at(3600), &settings(), at(now));
+    let cause = |now| {
+        next(&task(), &PhaseFacts::default(), &ending, at(3600), &settings().patience(), at(now))
+    };
     assert_eq!((cause(3539), cause(3540)), (Some(Cause::Disruption), None));
 }
 
@@ -240,8 +241,8 @@ fn waiting_has_no_job_and_stops_the_clock() {
 fn a_pod_that_never_got_useful_is_not_followed_by_another() {
     let (mut task, _) = drained();
     let lost = because(Reason::Lost, "no container of the Pod started, and no event says why");
-    let shown = operator::status::Known { obstacle: Some(&lost), ..Default::default() };
-    task.status = Some(operator::status::next(&task, shown, at(300)));
+    let shown = crd::advance::Known { obstacle: Some(&lost), ..Default::default() };
+    task.status = Some(crd::advance::next(&task, shown, at(300)));
     let gone = Observed { pods: vec![Pod::new().gone()], ..Observed::default() };
     assert!(written(&decide(&task, &gone, &settings(), at(301))).is_finished());
     // What the kubelet says of a container that never was when its Pod is deleted.

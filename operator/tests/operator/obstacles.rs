@@ -176,8 +176,8 @@ fn the_phase_that_starved_failed_although_it_reported_success() {
     let report = Report::new(Phase::Run, Outcome::Succeeded);
     let stuck = Pod::new().succeeded(1).ended("run", (11, 20), 0, "OOMKilled", &report.encode());
     let known = sample::because(Reason::OutOfMemory, "container run used more memory");
-    let shown = operator::status::Known { obstacle: Some(&known), ..Default::default() };
-    let task = task_with(operator::status::next(&task(), shown, at(50)));
+    let shown = crd::advance::Known { obstacle: Some(&known), ..Default::default() };
+    let task = task_with(crd::advance::next(&task(), shown, at(50)));
     let gone = Observed { pods: vec![stuck.gone()], ..Observed::default() };
     let decision = decide(&task, &gone, &settings(), at(60));
     let run = &written(&decision).unwrap().phases[1];
@@ -242,8 +242,8 @@ fn events_are_asked_for_ever_more_rarely() {
 #[test]
 fn a_push_that_slipped_through_the_deletion_still_counts() {
     let known = sample::because(Reason::Unschedulable, "no cpu");
-    let shown = operator::status::Known { obstacle: Some(&known), ..Default::default() };
-    let task = task_with(operator::status::next(&task(), shown, at(0)));
+    let shown = crd::advance::Known { obstacle: Some(&known), ..Default::default() };
+    let task = task_with(crd::advance::next(&task(), shown, at(0)));
     let gone = Observed {
         job: JobSeen::Absent,
         pods: vec![Pod::new().pushed().gone()],

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-const PURE: [&str; 18] = [
-    "attempts.rs",
+const PURE: [&str; 17] = [
     "decide.rs",
     "decide/begin.rs",
     "decide/over.rs",

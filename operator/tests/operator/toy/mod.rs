@@ -121,7 +121,7 @@ impl World {
 
     /// The attempt that the status names.
     pub fn current(&self) -> usize {
-        let number = operator::attempts::current(&self.task);
+        let number = crd::attempts::current(&self.task);
         let place = self.attempts.iter().position(|attempt| attempt.number == number);
         place.unwrap_or(self.attempts.len())
     }

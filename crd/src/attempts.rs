@@ -1,15 +1,14 @@
 //! Whether an attempt that is over was the last one, and how the next one begins.
 //!
-//! All that is counted is counted in the status. Not here: why an attempt ended
-//! ([`crate::ended`]), and that it is over for good ([`crate::decide`]).
+//! All that is counted is counted in the status, so that the operator and a run without a cluster
+//! go on alike. Not here: why an attempt ended, and that nothing of it can still start.
 
-use crd::fold::{Ending, PhaseFact, PhaseFacts};
-use crd::status::{AttemptStatus, DisplayPhase, PhaseState, TaskResult, Usage};
-use crd::{ClaudeTask, ClaudeTaskStatus, Outcome, Phase, Reason, fold};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::Settings;
-use crate::stall::after;
+use crate::fold::{Ending, PhaseFact, PhaseFacts};
+use crate::span::after;
+use crate::status::{AttemptStatus, DisplayPhase, PhaseState, TaskResult, Usage};
+use crate::{ClaudeTask, ClaudeTaskStatus, Outcome, Phase, Reason, advance, fold};
 
 /// Most new attempts after a disruption.
 pub const DISRUPTIONS: u32 = 3;
@@ -19,6 +18,27 @@ pub const RACES: u32 = 5;
 const HISTORY: usize = 5;
 /// An attempt that has less time than this cannot get to its push.
 const WORTH_IT: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a task waits for a model API that limits its rate or is overloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// The first wait; each further one is twice as long. Default 1 minute.
+    pub first: SignedDuration,
+    /// The longest wait. Default 30 minutes.
+    pub longest: SignedDuration,
+    /// All waits together; one that would go beyond it is not begun. Default 6 hours.
+    pub limit: SignedDuration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first: SignedDuration::from_mins(1),
+            longest: SignedDuration::from_mins(30),
+            limit: SignedDuration::from_hours(6),
+        }
+    }
+}
 
 /// Number of the attempt that `task` is at, from 1.
 pub fn current(task: &ClaudeTask) -> u32 {
@@ -45,7 +65,7 @@ pub fn next(
     facts: &PhaseFacts,
     ending: &Ending,
     deadline: Timestamp,
-    settings: &Settings,
+    patience: &Patience,
     now: Timestamp,
 ) -> Option<Cause> {
     let last = task.status.clone().unwrap_or_default();
@@ -57,10 +77,10 @@ pub fn next(
     }
     match ending.reason {
         Reason::RateLimited | Reason::Overloaded => {
-            let wait = pause(last.again.waits, settings);
-            let waited = (0..last.again.waits).map(|earlier| pause(earlier, settings));
+            let wait = pause(last.again.waits, patience);
+            let waited = (0..last.again.waits).map(|earlier| pause(earlier, patience));
             let whole = waited.fold(wait, SignedDuration::saturating_add);
-            (whole <= settings.wait_limit).then(|| Cause::Wait(after(now, wait)))
+            (whole <= patience.limit).then(|| Cause::Wait(after(now, wait)))
         }
         reason if reason.is_disruption() && !was_given_up(&last, facts, ending) => {
             (last.again.disruptions < DISRUPTIONS).then_some(Cause::Disruption)
@@ -78,8 +98,8 @@ fn deadline_for_a_start(deadline: Timestamp) -> Timestamp {
 }
 
 /// The wait after so many earlier ones.
-fn pause(earlier: u32, settings: &Settings) -> SignedDuration {
-    settings.first_wait.saturating_mul(1 << earlier.min(16)).min(settings.longest_wait)
+fn pause(earlier: u32, patience: &Patience) -> SignedDuration {
+    patience.first.saturating_mul(1 << earlier.min(16)).min(patience.longest)
 }
 
 /// A git container says that this attempt cannot follow a branch that moved, and a new one can.
@@ -98,7 +118,7 @@ fn was_given_up(last: &ClaudeTaskStatus, facts: &PhaseFacts, ending: &Ending) ->
     // Of a container that never was the kubelet says, when its Pod is deleted, that it has ended.
     let idle = fold::started_at(facts).is_none()
         && last.phases.iter().all(|phase| phase.started_at.is_none());
-    let shown = crate::status::obstacle(last);
+    let shown = advance::obstacle(last);
     idle && ending.reason == Reason::Lost && shown.is_some_and(|shown| shown == *ending)
 }
 
