@@ -10,15 +10,15 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crd::{Reason, TaskDocument};
+use crd::Reason;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::claude::command::PATH;
 use crate::claude::stop::Stop;
 use crate::claude::sweep::sweep;
 use crate::claude::verdict::{Stopped, Verdict};
+use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::guard::{Guard, Shortage};
 use crate::lines::Lines;
@@ -42,6 +42,8 @@ pub struct Commands<'a> {
     pub home: PathBuf,
     /// For temporary files.
     pub tmp: PathBuf,
+    /// Where they find programs, as in `PATH`.
+    pub path: String,
     /// Variables for proxies and certificates.
     pub network: Vec<(String, String)>,
     /// Seconds for each.
@@ -89,22 +91,24 @@ impl FailedCommand {
 }
 
 impl<'a> Commands<'a> {
-    /// Commands of `document` in the container's work tree.
+    /// Commands of the task in the container's work tree.
     pub fn new(
-        document: &TaskDocument,
+        config: &Config,
         dirs: &Dirs,
         progress: &'a Progress,
         stop: Stop,
         busy: Arc<Mutex<()>>,
     ) -> Self {
+        let settings = &config.document.settings;
         Self {
             cwd: dirs.worktree(),
             home: dirs.home.join("commands"),
             tmp: dirs.tmp.clone(),
-            network: Network::new(&document.settings, dirs).variables(),
-            limit: document.settings.verify_limit,
+            path: config.path.clone(),
+            network: Network::new(settings, dirs).variables(),
+            limit: settings.verify_limit,
             stop,
-            guard: Guard::new(&document.settings, dirs, progress),
+            guard: Guard::new(settings, dirs, progress),
             busy,
             progress,
         }
@@ -184,7 +188,7 @@ impl<'a> Commands<'a> {
             .env_clear()
             .env("HOME", &self.home)
             .env("TMPDIR", &self.tmp)
-            .env("PATH", PATH)
+            .env("PATH", &self.path)
             .env("LANG", "C.UTF-8")
             .envs(self.network.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.cwd)

@@ -1,11 +1,13 @@
 //! What the environment tells the runner: the only place that reads it.
 //!
-//! Not here: directories ([`crate::dirs`]), command line (the binary).
+//! Not here: directories and programs ([`crate::place`]), command line (the binary).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crd::{TaskDocument, names};
+
+use crate::place::Place;
 
 /// The task as this container knows it.
 #[derive(Clone)]
@@ -21,6 +23,8 @@ pub struct Config {
     pub program: PathBuf,
     /// The Claude Code CLI; agent containers only.
     pub claude: PathBuf,
+    /// Where Claude Code and the task's own commands find programs, as in `PATH`.
+    pub path: String,
 }
 
 /// The environment is not the one that the operator makes.
@@ -41,11 +45,11 @@ pub enum Misconfigured {
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Reads the environment of a container at `place`.
     ///
     /// # Errors
     /// [`Misconfigured`] when there is no task in it.
-    pub fn from_env() -> Result<Self, Misconfigured> {
+    pub fn from_env(place: &Place) -> Result<Self, Misconfigured> {
         let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let document = read(names::ENV_DOCUMENT).ok_or(Misconfigured::NoDocument)?;
         let model =
@@ -55,7 +59,8 @@ impl Config {
             prompt: read(names::ENV_PROMPT),
             model: model.collect(),
             program: std::env::current_exe()?,
-            claude: crate::claude::agent::PROGRAM.into(),
+            claude: place.claude.clone(),
+            path: place.path.clone(),
         })
     }
 }

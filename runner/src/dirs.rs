@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crd::names;
+use crd::{mounts, names};
 
 /// Where everything is. A container that does not mount one of them never touches its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Dirs {
     pub home: PathBuf,
     /// Temporary files of this container.
     pub tmp: PathBuf,
+    /// The file for this container's last words.
+    pub message: PathBuf,
 }
 
 impl Dirs {
@@ -48,27 +50,36 @@ impl Dirs {
             stop: names::STOP.path.into(),
             home: names::HOME_PATH.into(),
             tmp: names::TMP_PATH.into(),
+            message: names::TERMINATION_LOG.into(),
         }
     }
 
-    /// The same layout below one directory, created there.
+    /// What the container called `name` sees when each volume is a directory below `root` with the
+    /// volume's name.
+    pub fn of_container(root: &Path, name: &str) -> Self {
+        let volume = |mount: names::Mount| root.join(mount.volume);
+        Self {
+            repo: volume(names::REPO),
+            workspace: volume(names::WORKSPACE),
+            plan: volume(names::PLAN),
+            handoff: volume(names::HANDOFF),
+            session: volume(names::SESSION),
+            saver: volume(names::SAVER),
+            credentials: volume(names::GIT_CREDENTIALS),
+            trust: volume(names::TRUST_BUNDLE),
+            stop: volume(names::STOP),
+            home: root.join(mounts::home(name)),
+            tmp: root.join(mounts::tmp(name)),
+            message: root.join(format!("message-{name}")),
+        }
+    }
+
+    /// The directories of one container that does everything, created below `root`; for tests.
     ///
     /// # Errors
     /// When a directory cannot be made.
     pub fn below(root: &Path) -> std::io::Result<Self> {
-        let dirs = Self {
-            repo: root.join("repo"),
-            workspace: root.join("workspace"),
-            plan: root.join("plan"),
-            handoff: root.join("handoff"),
-            session: root.join("session"),
-            saver: root.join("saver"),
-            credentials: root.join("git-credentials"),
-            trust: root.join("trust"),
-            stop: root.join("stop"),
-            home: root.join("home"),
-            tmp: root.join("tmp"),
-        };
+        let dirs = Self::of_container(root, "test");
         for dir in [
             &dirs.repo,
             &dirs.workspace,

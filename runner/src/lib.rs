@@ -1,7 +1,7 @@
 //! The program inside a task's containers: one subcommand, and one typed function, per phase.
 //!
-//! The way of the data: [`config`] reads the task document and [`dirs`] names the mounted
-//! directories; [`clone`] writes [`plan`]`/start.json`; [`run`] leaves bundles and a result in
+//! The way of the data: [`config`] reads the task document and [`place`] names directories
+//! ([`dirs`]) and programs; [`clone`] writes [`plan`]`/start.json`; [`run`] leaves bundles and a result in
 //! [`handoff`]; [`rebase`] imports the last [`bundle`], puts it on the [`checkpoint`] and
 //! [`land`]s it, which gives `landing.json`; [`resolve`] hands back contents of files; [`push`]
 //! builds the result from them and pushes it. [`save`] runs beside and pushes partial work.
@@ -19,6 +19,7 @@ pub mod ended;
 pub mod handoff;
 pub mod marker;
 pub mod perform;
+pub mod place;
 pub mod plan;
 pub mod request;
 pub mod start;

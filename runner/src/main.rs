@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use crd::Phase;
 
+use runner::place::Place;
 use runner::start;
 
 /// The program inside a ClaudeTask's containers.
@@ -48,12 +49,12 @@ fn main() -> ExitCode {
         Commands::Credential { directory, operation } => {
             return start::credential(&directory, &operation);
         }
-        Commands::Save => return start::save(),
+        Commands::Save => return start::save(&Place::in_pod()),
         Commands::Clone => Phase::Clone,
         Commands::Run => Phase::Run,
         Commands::Rebase => Phase::Rebase,
         Commands::Resolve => Phase::ConflictResolution,
         Commands::Push => Phase::Push,
     };
-    start::phase(phase)
+    start::phase(phase, &Place::in_pod())
 }

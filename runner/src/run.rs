@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
 
     fn commands(&self) -> Commands<'a> {
         let busy = Arc::clone(&self.agent.busy);
-        Commands::new(&self.config.document, self.dirs, self.progress, self.stop.clone(), busy)
+        Commands::new(self.config, self.dirs, self.progress, self.stop.clone(), busy)
     }
 
     /// One process of Claude, with partial saves beside it.

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::dirs::Dirs;
 use crate::ended::Ended;
 use crate::git::Stop;
+use crate::place::Place;
 use crate::progress::Progress;
 use crate::scrub::Scrub;
 use crate::{credential, marker, perform, request, resolve, run, save};
@@ -24,22 +25,21 @@ use crate::{credential, marker, perform, request, resolve, run, save};
 const UNUSABLE: u8 = 2;
 
 /// Runs one phase to its end.
-pub fn phase(phase: Phase) -> ExitCode {
-    let (config, runtime) = match prepare() {
+pub fn phase(phase: Phase, place: &Place) -> ExitCode {
+    let (config, runtime) = match prepare(place) {
         Ok(prepared) => prepared,
         Err(error) => return unusable(&*error),
     };
-    let dirs = Dirs::in_pod();
     let scrub = Scrub::new(config.model.values().cloned());
     let progress = Progress::stdout(phase.container(), scrub);
-    let ended = match marker::set(&dirs, phase) {
-        Ok(true) => runtime.block_on(perform(phase, config, dirs, progress.clone())),
+    let ended = match marker::set(&place.dirs, phase) {
+        Ok(true) => runtime.block_on(perform(phase, config, place.dirs.clone(), progress.clone())),
         Ok(false) => Ended::twice(phase),
         Err(error) => return unusable(&error),
     };
     // A git command or a child that outlives its phase must not hold the container.
     runtime.shutdown_background();
-    say(&ended, &progress);
+    say(&ended, &place.dirs.message, &progress);
     progress.finish();
     ExitCode::from(ended.exit)
 }
@@ -62,15 +62,15 @@ async fn perform(phase: Phase, config: Config, dirs: Dirs, progress: Progress) -
 }
 
 /// Pushes partial work until SIGTERM.
-pub fn save() -> ExitCode {
-    let (config, runtime) = match prepare() {
+pub fn save(place: &Place) -> ExitCode {
+    let (config, runtime) = match prepare(place) {
         Ok(prepared) => prepared,
         Err(error) => return unusable(&*error),
     };
     let progress = Progress::stdout(names::SAVE_CONTAINER, Scrub::default());
     let terminate = Stop::default();
     runtime.spawn(obey(terminate.clone()));
-    let attempt = Attempt::new(config, Dirs::in_pod(), progress.clone(), Stop::default());
+    let attempt = Attempt::new(config, place.dirs.clone(), progress.clone(), Stop::default());
     save::save(&attempt, &terminate);
     progress.finish();
     ExitCode::SUCCESS
@@ -89,8 +89,8 @@ pub fn credential(directory: &Path, operation: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn prepare() -> Result<(Config, Runtime), Box<dyn std::error::Error>> {
-    Ok((Config::from_env()?, Runtime::new()?))
+fn prepare(place: &Place) -> Result<(Config, Runtime), Box<dyn std::error::Error>> {
+    Ok((Config::from_env(place)?, Runtime::new()?))
 }
 
 fn unusable(error: &dyn std::error::Error) -> ExitCode {
@@ -111,18 +111,18 @@ async fn heed(stop: Stop, dirs: Dirs) {
     stop.ask(request::wait(&dirs).await);
 }
 
-fn say(ended: &Ended, progress: &Progress) {
+fn say(ended: &Ended, message: &Path, progress: &Progress) {
     let Some(report) = &ended.report else { return progress.warning("interrupted") };
     let reason = report.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let message = Some(&report.message).filter(|message| !message.is_empty());
-    let words = message.map(|message| format!(": {message}")).unwrap_or_default();
+    let said = Some(&report.message).filter(|said| !said.is_empty());
+    let words = said.map(|said| format!(": {said}")).unwrap_or_default();
     let text = format!("{:?}{reason}{words}", report.outcome);
     if report.outcome == Outcome::Failed {
         progress.error(text);
     } else {
         progress.phase(text);
     }
-    if let Err(error) = fs::write(names::TERMINATION_LOG, report.encode()) {
-        progress.warning(format!("{}: {error}", names::TERMINATION_LOG));
+    if let Err(error) = fs::write(message, report.encode()) {
+        progress.warning(format!("{}: {error}", message.display()));
     }
 }

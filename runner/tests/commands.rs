@@ -32,6 +32,7 @@ async fn check(limit: u32, stopped: Option<Stopped>, commands: &[&str]) -> (Endi
         cwd: dirs.worktree(),
         home: dirs.home.join("commands"),
         tmp: dirs.tmp.clone(),
+        path: runner::place::PATH.to_owned(),
         limit,
         stop: Stop::of(state),
         guard,

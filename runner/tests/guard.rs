@@ -113,6 +113,7 @@ impl Bench {
             cwd: self.dir.path().to_owned(),
             home: self.dir.path().join("home"),
             tmp: self.dir.path().to_owned(),
+            path: runner::place::PATH.to_owned(),
             network: Vec::new(),
             limit: 60,
             stop: Stop::of(state),

@@ -25,9 +25,6 @@ use crate::network::Network;
 use crate::progress::{Note, Progress, cut};
 use crate::prompt;
 
-/// Where the image has the CLI.
-pub const PROGRAM: &str = "/usr/local/bin/claude";
-
 /// A conversation and what it needs.
 pub struct Agent<'a> {
     config: &'a Config,
@@ -144,6 +141,7 @@ impl<'a> Agent<'a> {
             cwd: &cwd,
             home: &home,
             tmp: &self.dirs.tmp,
+            path: &self.config.path,
             system_prompt: &text,
             model_access: &self.access,
             network: &Network::new(&document.settings, self.dirs).variables(),

@@ -14,9 +14,6 @@ use serde_json::json;
 /// one that was planted in `.claude.json`.
 pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 
-/// Where programs are looked for, by Claude and by checks.
-pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// The tools that Claude may use: those of an editor at work, none that waits, schedules or asks.
 const TOOLS: &str = "Bash,Edit,Write,Read,Glob,Grep";
 
@@ -95,6 +92,8 @@ pub struct Start<'a> {
     pub home: &'a Path,
     /// For temporary files.
     pub tmp: &'a Path,
+    /// Where it and its tools find programs, as in `PATH`.
+    pub path: &'a str,
     /// File with the text that is appended to the system prompt; outside the repository.
     pub system_prompt: &'a Path,
     /// Access to the model.
@@ -196,7 +195,7 @@ impl Start<'_> {
         let Author { name, email } = self.author;
         let mut env: Vec<(&str, &str)> = vec![
             ("HOME", &home),
-            ("PATH", PATH),
+            ("PATH", self.path),
             ("LANG", "C.UTF-8"),
             ("TMPDIR", &tmp),
             ("CLAUDE_CODE_TMPDIR", &tmp),

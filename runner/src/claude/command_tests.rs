@@ -12,6 +12,7 @@ fn start(access: &ModelAccess, claude: &Claude, session: &Session) -> CommandLin
         cwd: Path::new("/workspace/repo"),
         home: Path::new("/home/claude/1"),
         tmp: Path::new("/tmp"),
+        path: crate::place::PATH,
         system_prompt: Path::new("/home/claude/1.txt"),
         model_access: access,
         network: &[("HTTPS_PROXY".to_owned(), "http://proxy:3128".to_owned())],

@@ -3,6 +3,8 @@
 //!
 //! Not here: how a command is put together ([`crate::git::command`]).
 
+use crate::place::PATH;
+
 /// Settings of every command, each with the accident that it prevents. They outrank the
 /// repository's own.
 pub const SETTINGS: [(&str, &str); 26] = [
@@ -49,7 +51,7 @@ pub const NO_ATTRIBUTES: (&str, &str) = ("attr.tree", "4b825dc642cb6eb9a060e54bf
 
 /// Environment of every command besides HOME, TMPDIR and the settings.
 pub const ENVIRONMENT: [(&str, &str); 11] = [
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("PATH", PATH),
     // Messages are recognised by their words.
     ("LC_ALL", "C"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),

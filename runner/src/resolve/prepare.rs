@@ -62,6 +62,6 @@ impl<'a> Resolve<'a> {
 
     pub(super) fn commands(&self) -> Commands<'a> {
         let busy = Arc::clone(&self.agent.busy);
-        Commands::new(&self.config.document, self.dirs, self.progress, self.stop.clone(), busy)
+        Commands::new(self.config, self.dirs, self.progress, self.stop.clone(), busy)
     }
 }

@@ -106,6 +106,7 @@ impl Pod {
             model: [("ANTHROPIC_API_KEY".to_owned(), KEY.to_owned())].into(),
             program: "runner".into(),
             claude,
+            path: runner::place::PATH.to_owned(),
         };
         Self { root, dirs, config, start, _turn: turn }
     }
