@@ -3,10 +3,11 @@
 //! The way of the data: a [`ClaudeTask`] ([`spec`]) becomes a [`TaskDocument`] ([`document`]) that
 //! the containers of one Pod read; each container leaves one [`Report`] ([`report`]); the reports,
 //! with the kubelet's record of the containers, are folded into a [`ClaudeTaskStatus`] ([`fold`],
-//! [`status`]) that names a [`Phase`] ([`phase`]) and a [`Reason`] ([`reason`]);
-//! [`advance`] puts that over the last status, and [`attempts`] says whether another attempt follows.
-//! [`mounts`] says which container sees what, [`names`] holds every label, path and variable that two programs must agree on, [`manifest`]
-//! makes the CRD and its reference page.
+//! [`status`]) that names a [`Phase`] ([`phase`]) and a [`Reason`] ([`reason`]); [`advance`] puts
+//! that over the last status, and [`attempts`] says whether another attempt follows. [`log`] is a
+//! line of a container's log, [`mounts`] says which container sees what, [`names`] holds every
+//! label, path and variable that two programs must agree on, [`manifest`] makes the CRD and its
+//! reference page.
 //!
 //! Not here: clients, async code, clocks, environment.
 
@@ -15,6 +16,7 @@ pub mod attempts;
 pub mod document;
 pub mod environment;
 pub mod fold;
+pub mod log;
 pub mod manifest;
 pub mod mounts;
 pub mod names;

@@ -1,7 +1,8 @@
 //! What a phase is doing, as JSON lines on standard output: the log of its container.
 //!
 //! One thread writes, so a reader that stalls never blocks the work: lines beyond the queue are
-//! counted and named instead of written. Not here: what a line says; each phase decides that.
+//! counted and named instead of written. Not here: the format ([`crd::log`]) and what a line says;
+//! each phase decides that.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crd::log::Line;
+pub use crd::log::{Kind, Note};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::scrub::Scrub;
 
@@ -21,58 +23,6 @@ pub const TEXT_LIMIT: usize = 4096;
 const QUEUE: usize = 4096;
 /// How long [`Progress::finish`] waits for a reader that stalls.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
-
-/// What a line is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A step of the phase itself.
-    Phase,
-    /// The model began an answer.
-    Turn,
-    /// The model called a tool.
-    Tool,
-    /// The model said something.
-    Text,
-    /// Output of a command, such as one of `verify`.
-    Output,
-    /// Something went wrong, or may surprise; the phase goes on.
-    Warning,
-    /// Why the phase fails.
-    Error,
-}
-
-/// One line, without what the writer adds (sequence number, time, phase).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Note {
-    /// What the line is about.
-    pub kind: Kind,
-    /// Number of the model's answer in this container, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub turn: Option<u32>,
-    /// Name of the tool.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tool: Option<String>,
-    /// What there is to say.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub text: String,
-}
-
-impl Note {
-    /// A line of this kind that only says something.
-    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { kind, turn: None, tool: None, text: text.into() }
-    }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    seq: u64,
-    time: Timestamp,
-    phase: &'a str,
-    #[serde(flatten)]
-    note: Note,
-}
 
 /// The way to the log; clones write to the same one.
 #[derive(Clone)]
@@ -153,7 +103,7 @@ fn write(phase: &str, messages: &Receiver<Message>, dropped: &AtomicU64, mut out
     let mut seq = 0;
     let mut line = |note: Note| {
         seq += 1;
-        let line = Line { seq, time: Timestamp::now(), phase, note };
+        let line = Line { seq, time: Timestamp::now(), phase: phase.to_owned(), note };
         let mut text = serde_json::to_vec(&line).unwrap_or_default();
         text.push(b'\n');
         // A log that nobody can read is no reason to stop the work.

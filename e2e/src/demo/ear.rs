@@ -1,16 +1,15 @@
 //! Listens to the log of a task's running container, one container at a time.
 //!
-//! Not here: what a line means ([`super::activity`]).
+//! Not here: what a line means ([`crd::log`]).
 
 use std::time::Duration;
 
+use crd::log::Line;
 use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
-
-use super::activity;
 
 /// A container that has only been started has no log yet.
 const AGAIN: Duration = Duration::from_millis(300);
@@ -68,9 +67,14 @@ async fn listen(place: Place, task: String, pods: Api<Pod>, to: UnboundedSender<
     };
     let mut lines = log.lines();
     while let Ok(Some(line)) = lines.try_next().await {
-        if let Some(activity) = activity::of_line(&line) {
+        if let Some(activity) = activity(&line) {
             // Nobody wants to know any more: the table is gone.
             let _ = to.send(Heard { task: task.clone(), activity });
         }
     }
+}
+
+/// What a line tells; nothing when it is none of the runner's.
+fn activity(line: &str) -> Option<String> {
+    serde_json::from_str::<Line>(line).ok()?.activity()
 }

@@ -3,10 +3,10 @@
 //! Not here: the table while the tasks run ([`super::live`]).
 
 use anyhow::Result;
+use crd::log::one_line;
 use crd::status::{PhaseState, SUCCEEDED, TaskResult, Usage};
 use crd::{ClaudeTask, ClaudeTaskStatus, Reason};
 
-use super::activity::one_line;
 use super::row::dollars;
 use super::screen::Screen;
 use super::stage::Stage;

@@ -5,7 +5,6 @@
 //! ([`live`]), what came out ([`ending`]), and taking everything back ([`teardown`]).
 //! Not here: assertions; those are the scenarios' ([`crate::scenario`]).
 
-mod activity;
 mod around;
 mod changes;
 mod colleague;

@@ -4,11 +4,10 @@
 
 use std::time::Duration;
 
+use crd::log::one_line;
 use crd::status::{ConditionStatus, PhaseState, PhaseStatus, RECONCILING, STALLED, SUCCEEDED};
 use crd::{ClaudeTaskStatus, Phase, Usd};
 use jiff::Timestamp;
-
-use super::activity::one_line;
 
 /// A task as the table shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

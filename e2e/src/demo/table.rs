@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use crd::log::cut;
 use crd::status::PhaseState;
 
-use super::activity::cut;
 use super::row::{Cell, Row};
 
 const GAP: &str = "  ";
