@@ -92,6 +92,13 @@ pub fn next(
     }
 }
 
+/// The verdict of a task that was cancelled when `over`, after which another attempt would have
+/// begun, ended one.
+pub fn cancelled_after(over: &Ending) -> Ending {
+    let message = format!("cancelled after {}: {}", over.reason, over.message);
+    Ending { reason: Reason::Cancelled, message }
+}
+
 /// The last moment at which an attempt may begin.
 fn deadline_for_a_start(deadline: Timestamp) -> Timestamp {
     deadline.saturating_sub(WORTH_IT).unwrap_or(Timestamp::MIN)
@@ -198,8 +205,17 @@ fn waiting(ending: &Ending, at: Timestamp) -> Ending {
     Ending { reason: ending.reason, message }
 }
 
+/// The finished status of a task whose last attempt ended with `ending`: where there were earlier
+/// ones, it tells of the last as well.
+pub fn close(mut finished: ClaudeTaskStatus, ending: &Ending, now: Timestamp) -> ClaudeTaskStatus {
+    if !finished.attempts.is_empty() {
+        finished.attempts = history(&finished, ending, now);
+    }
+    finished
+}
+
 /// The attempts that are over, with the one that is over now.
-pub fn history(over: &ClaudeTaskStatus, ending: &Ending, now: Timestamp) -> Vec<AttemptStatus> {
+fn history(over: &ClaudeTaskStatus, ending: &Ending, now: Timestamp) -> Vec<AttemptStatus> {
     let this = AttemptStatus {
         number: over.attempt.unwrap_or(1),
         job_name: over.job_name.clone(),

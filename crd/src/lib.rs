@@ -22,6 +22,7 @@ pub mod mounts;
 pub mod names;
 pub mod network;
 pub mod phase;
+pub mod quantity;
 pub mod reason;
 pub mod reference;
 pub mod report;

@@ -106,7 +106,12 @@ fn without_tree(text: &str) -> String {
 
 /// The text on one line of at most [`LONGEST`] characters, without control characters.
 pub fn one_line(text: &str) -> String {
-    cut(text.trim().replace(|one: char| one.is_control(), " ").as_str(), LONGEST)
+    cut(&without_control(text), LONGEST)
+}
+
+/// The text on one line, without control characters.
+pub fn without_control(text: &str) -> String {
+    text.trim().replace(|one: char| one.is_control(), " ")
 }
 
 /// At most so many characters of the text, with an ellipsis when something is missing.

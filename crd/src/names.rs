@@ -82,7 +82,7 @@ pub const HOME_PATH: &str = "/home/claude";
 pub const TMP_PATH: &str = "/tmp";
 
 /// User and group of every container, and the volumes' group.
-pub const RUN_AS: i64 = 10001;
+pub const RUN_AS: u32 = 10001;
 
 /// Where a container leaves its [`crate::Report`] (Kubernetes' default path).
 pub const TERMINATION_LOG: &str = "/dev/termination-log";

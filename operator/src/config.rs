@@ -8,11 +8,9 @@ use clap::{Parser, ValueEnum};
 use crd::attempts::Patience;
 use crd::network::Proxy;
 use crd::spec::Resources;
-use crd::{RunnerSettings, names};
+use crd::{RunnerSettings, names, quantity};
 use jiff::SignedDuration;
 use serde::Deserialize;
-
-use crate::quantity;
 
 /// Turns each ClaudeTask into one Job, and what its Pod does into the task's status.
 #[derive(Debug, Clone, Parser)]

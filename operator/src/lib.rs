@@ -24,7 +24,6 @@ pub mod notes;
 pub mod observe;
 pub mod pod;
 pub mod pod_facts;
-pub mod quantity;
 pub mod resources;
 pub mod retention;
 pub mod server;

@@ -210,7 +210,7 @@ fn empty_dir(name: &str, size: &str) -> Volume {
 }
 
 fn pod_security(settings: &Settings) -> PodSecurityContext {
-    let id = settings.fixed_ids.then_some(names::RUN_AS);
+    let id = settings.fixed_ids.then_some(i64::from(names::RUN_AS));
     PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: id,

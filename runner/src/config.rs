@@ -39,9 +39,6 @@ pub enum Misconfigured {
     /// The document is of another version, or damaged.
     #[error("the variable {var} holds no task document: {0}", var = names::ENV_DOCUMENT)]
     Document(#[from] serde_json::Error),
-    /// The system does not say which file this program is.
-    #[error("cannot find this program's own file: {0}")]
-    Program(#[from] std::io::Error),
 }
 
 impl Config {
@@ -58,7 +55,7 @@ impl Config {
             document: serde_json::from_str(&document)?,
             prompt: read(names::ENV_PROMPT),
             model: model.collect(),
-            program: std::env::current_exe()?,
+            program: place.program.clone(),
             claude: place.claude.clone(),
             path: place.path.clone(),
         })

@@ -20,6 +20,9 @@ use crate::store::{self, StoreError};
 
 /// Name of `run`'s result.
 pub const RESULT: &str = "result.json";
+/// Name of a file that says that Run's process has ended, from whoever has seen it: a run without a
+/// cluster. A kubelet says nothing of it to the saver.
+pub const OVER: &str = "run.over";
 /// Name of `resolve`'s result.
 pub const RESOLUTION: &str = "resolution.json";
 /// The one ref in a bundle.

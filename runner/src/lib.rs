@@ -43,6 +43,7 @@ pub mod claude;
 pub mod commands;
 pub mod guard;
 pub mod lines;
+pub mod local;
 pub mod processes;
 pub mod progress;
 pub mod prompt;

@@ -45,16 +45,24 @@ enum Commands {
 }
 
 fn main() -> ExitCode {
-    let phase = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let place = match Place::in_pod() {
+        Ok(place) => place,
+        Err(error) => {
+            eprintln!("finding this program's own file: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let phase = match command {
         Commands::Credential { directory, operation } => {
             return start::credential(&directory, &operation);
         }
-        Commands::Save => return start::save(&Place::in_pod()),
+        Commands::Save => return start::save(&place),
         Commands::Clone => Phase::Clone,
         Commands::Run => Phase::Run,
         Commands::Rebase => Phase::Rebase,
         Commands::Resolve => Phase::ConflictResolution,
         Commands::Push => Phase::Push,
     };
-    start::phase(phase, &Place::in_pod())
+    start::phase(phase, &place)
 }

@@ -17,6 +17,8 @@ pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 pub struct Place {
     /// The directories.
     pub dirs: Dirs,
+    /// This program, which git starts as its credential helper.
+    pub program: PathBuf,
     /// The Claude Code CLI.
     pub claude: PathBuf,
     /// Where Claude Code and the task's own commands find programs, as in `PATH`.
@@ -25,13 +27,20 @@ pub struct Place {
 
 impl Place {
     /// A container of a Pod, which runs our image.
-    pub fn in_pod() -> Self {
-        Self { dirs: Dirs::in_pod(), claude: CLAUDE.into(), path: PATH.to_owned() }
+    ///
+    /// # Errors
+    /// When the system does not say which file this program is.
+    pub fn in_pod() -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self { dirs: Dirs::in_pod(), program, claude: CLAUDE.into(), path: PATH.to_owned() })
     }
 
     /// The container called `name` of a run without a cluster: its volumes are directories below
     /// `root`.
-    pub fn below(root: &Path, name: &str) -> Self {
-        Self { dirs: Dirs::of_container(root, name), ..Self::in_pod() }
+    ///
+    /// # Errors
+    /// As [`Self::in_pod`].
+    pub fn below(root: &Path, name: &str) -> std::io::Result<Self> {
+        Ok(Self { dirs: Dirs::of_container(root, name), ..Self::in_pod()? })
     }
 }

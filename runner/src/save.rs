@@ -116,7 +116,8 @@ impl Saver {
             }
             let newest = handoff::newest_bundle(&self.attempt.dirs.handoff);
             let last = newest.as_ref().is_some_and(|(_, note)| note.extent == Extent::Final);
-            let over = self.attempt.dirs.handoff.join(handoff::RESULT).exists();
+            let is_there = |name: &str| self.attempt.dirs.handoff.join(name).exists();
+            let over = is_there(handoff::RESULT) || is_there(handoff::OVER);
             if last || over || Instant::now() >= deadline {
                 return newest.map(|(n, _)| self.push(n)).unwrap_or_default();
             }

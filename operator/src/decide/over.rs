@@ -30,8 +30,7 @@ impl Case<'_> {
             attempts::next(self.task, facts, ended, deadline, &self.settings.patience(), self.now);
         let Some(cause) = cause else { return self.end(pod, ended) };
         if self.task.spec.cancel {
-            let why = format!("cancelled after {}: {}", ended.reason, ended.message);
-            return self.end(pod, &ending(Reason::Cancelled, why));
+            return self.end(pod, &attempts::cancelled_after(ended));
         }
         if seen.is_none_or(|(seen, (_, facts))| self.is_at_rest(seen, facts)) {
             return self.again(pod, facts, ended, cause);

@@ -28,10 +28,7 @@ impl Case<'_> {
     /// The verdict.
     pub(super) fn end(&self, pod: Option<PodFacts>, ending: &Ending) -> Decision {
         let known = Known { pod, ending: Some(ending), ..Known::default() };
-        let mut next = self.status(known);
-        if !next.attempts.is_empty() {
-            next.attempts = attempts::history(&next, ending, self.now);
-        }
+        let next = attempts::close(self.status(known), ending, self.now);
         let mut actions: Vec<_> =
             verdict::note(self.task, &next).map(Action::NoteVerdict).into_iter().collect();
         actions.extend(self.told(next));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const PURE: [&str; 17] = [
+const PURE: [&str; 16] = [
     "decide.rs",
     "decide/begin.rs",
     "decide/over.rs",
@@ -13,7 +13,6 @@ const PURE: [&str; 17] = [
     "notes.rs",
     "pod.rs",
     "pod_facts.rs",
-    "quantity.rs",
     "resources.rs",
     "retention.rs",
     "stall.rs",

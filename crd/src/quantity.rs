@@ -1,19 +1,24 @@
 //! Kubernetes quantities as numbers: pure.
 //!
-//! Not here: which quantities there are ([`crate::config`]).
+//! Not here: which quantities there are.
 
 /// The whole bytes of a quantity such as `10Gi`, `1.5e9` or `200M`, rounded up as Kubernetes does;
 /// nothing when it is none (Kubernetes API, "Quantity").
 pub fn bytes(text: &str) -> Option<u64> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let bytes = number.parse::<f64>().ok()? * factor(suffix)?;
+    let bytes = value(text)?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "the cast saturates, and a number without sign is not negative"
     )]
-    bytes.is_finite().then(|| bytes.ceil() as u64)
+    Some(bytes.ceil() as u64)
+}
+
+/// The quantity itself, such as 0.5 for `500m`; nothing when it is none.
+pub fn value(text: &str) -> Option<f64> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    Some(number.parse::<f64>().ok()? * factor(suffix)?).filter(|value| value.is_finite())
 }
 
 fn factor(suffix: &str) -> Option<f64> {

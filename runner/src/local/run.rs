@@ -1,0 +1,313 @@
+//! `claudetask run`: from the files to the verdict.
+//!
+//! Not here: what happens to the task ([`super::course`]).
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use crd::{ClaudeTask, Reason};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::course::{Course, Halted};
+use super::orders::Orders;
+use super::record::{self, Record, RecordError};
+use super::sandbox::probe::{self, Unusable, Wish};
+use super::sandbox::{Host, Mode, Sandbox};
+use super::secrets::{self, Missing};
+use super::settings::Settings;
+use super::view::View;
+use super::{files, verdict};
+use crate::claude::sweep::adopt_orphans;
+
+/// Runs a ClaudeTask to its verdict.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Files with one ClaudeTask and the Secrets that it names, as for kubectl; `-` is standard
+    /// input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What keeps the agent from the rest of this machine [default: the best that works here]
+    #[arg(long, value_enum)]
+    pub sandbox: Option<Mode>,
+    /// Image of the runner, for Docker and Podman
+    #[arg(long, default_value = "localhost/claudetask/runner:dev")]
+    pub image: String,
+    /// Network of the containers, for Docker and Podman [default: the engine's own]
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
+    /// A directory with tools that the agent may read in bubblewrap, and whose programs, in `bin`
+    /// or in itself, it finds; can be repeated
+    #[arg(long, value_name = "DIRECTORY")]
+    pub tools: Vec<PathBuf>,
+    /// The Claude Code CLI [default: `claude` of the PATH]
+    #[arg(long, value_name = "PROGRAM")]
+    pub claude: Option<PathBuf>,
+    /// Certificates of authorities to trust besides the usual ones, in PEM format
+    #[arg(long, value_name = "FILE")]
+    pub trust_bundle: Option<PathBuf>,
+    /// Where the private directory of the run is made [default: the one for temporary files]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub work_dir: Option<PathBuf>,
+    /// Keep the private directory, credentials included, and say where it is
+    #[arg(long)]
+    pub keep: bool,
+    /// Print the finished object to standard output
+    #[arg(short, long, value_enum)]
+    pub output: Option<Format>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its text would stand in the help of the command")]
+    pub settings: Settings,
+}
+
+/// How an object is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// YAML
+    Yaml,
+    /// JSON
+    Json,
+}
+
+impl Format {
+    /// The object in this format.
+    ///
+    /// # Errors
+    /// When it cannot be written so; the words say why.
+    pub fn of(self, task: &ClaudeTask) -> Result<String, String> {
+        match self {
+            Self::Yaml => record::yaml(task),
+            Self::Json => serde_json::to_string_pretty(task).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// Why a task could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was given is wrong; the text names it, one line for each fault.
+    #[error("{0}")]
+    Input(String),
+    /// A credential is missing.
+    #[error(transparent)]
+    Credential(#[from] Missing),
+    /// The sandbox does not work.
+    #[error(transparent)]
+    Sandbox(#[from] Unusable),
+    /// A file or directory.
+    #[error("{0}: {1}")]
+    File(String, #[source] io::Error),
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The run came to a halt.
+    #[error(transparent)]
+    Halted(#[from] Halted),
+}
+
+impl Error {
+    /// True when the caller can mend it: exit code 2.
+    pub const fn is_input(&self) -> bool {
+        matches!(self, Self::Input(_) | Self::Credential(_) | Self::Sandbox(_))
+    }
+}
+
+/// Runs the task; gives the exit code of its verdict.
+///
+/// # Errors
+/// [`Error`] when there is no verdict.
+pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
+    let (task, secrets) = files::read(&options.files).map_err(Error::Input)?;
+    let task = identified(task);
+    if task.spec.repository.url.starts_with("http:") && !options.settings.allow_plain_http {
+        let words = "spec.repository.url: plain http is not allowed; use an https address, or \
+             --allow-plain-http";
+        return Err(Error::Input(words.to_owned()));
+    }
+    let credentials = secrets::find(&task, &secrets, secrets::variable)?;
+    let host = host(options)?;
+    let wish = Wish {
+        mode: options.sandbox,
+        image: options.image.clone(),
+        network: options.network.clone(),
+    };
+    let (sandbox, missing) = probe::choose(&wish, &host)?;
+    let trust = options.trust_bundle.as_deref().map(read).transpose()?;
+    let orders = Orders::listen().map_err(|error| Error::File("signals".to_owned(), error))?;
+    adopt_orphans().map_err(|error| Error::File("processes".to_owned(), error.into()))?;
+    record::prune(state, Timestamp::now());
+    let record = Record::begin(state, &task)?;
+    let work = work(options)?;
+    let mut view = View::stderr();
+    introduce(&view, &task, &sandbox, &missing, &credentials.sources);
+    let course = Course {
+        task,
+        host: &host,
+        sandbox: &sandbox,
+        credentials: &credentials,
+        trust: trust.as_deref(),
+        settings: &options.settings,
+        work: &work,
+        record: &record,
+        view: &mut view,
+        orders: &orders,
+    };
+    let ended = course.run().await;
+    leave(options, &work, &view);
+    let task = ended?;
+    view.say(&format!("  logs: claudetask logs {}", record::name(&task)));
+    if let Some(format) = options.output {
+        println!("{}", format.of(&task).map_err(Error::Input)?.trim_end());
+    }
+    Ok(reason(&task).map_or(1, verdict::exit_code))
+}
+
+/// The task as an apiserver would have made it: with a UID, a generation and a time.
+fn identified(mut task: ClaudeTask) -> ClaudeTask {
+    let uid = uuid::Uuid::new_v4();
+    let meta = &mut task.metadata;
+    if let (None, Some(prefix)) = (&meta.name, meta.generate_name.take()) {
+        meta.name = Some(format!("{prefix}{}", &uid.simple().to_string()[..5]));
+    }
+    meta.uid = Some(uid.to_string());
+    meta.namespace.get_or_insert_with(|| "default".to_owned());
+    meta.generation = Some(1);
+    meta.creation_timestamp = Some(Time(Timestamp::now()));
+    task.status = None;
+    task
+}
+
+fn host(options: &Options) -> Result<Host, Error> {
+    let file = |name: &str, error| Error::File(name.to_owned(), error);
+    let path = secrets::variable("PATH").unwrap_or_else(|| crate::place::PATH.to_owned());
+    let program = std::env::current_exe().map_err(|error| file("this program", error))?;
+    let (mut tools, mut tool_paths) = (Vec::new(), Vec::new());
+    for tool in &options.tools {
+        let tool = tool.canonicalize().map_err(|error| file("--tools", error))?;
+        let bin = tool.join("bin");
+        tool_paths.push(if bin.is_dir() { bin } else { tool.clone() });
+        tools.push(tool);
+    }
+    Ok(Host {
+        uid: nix::unistd::geteuid().as_raw(),
+        gid: nix::unistd::getegid().as_raw(),
+        program,
+        claude: claude(options, &path)?,
+        tools,
+        tool_paths,
+        path,
+    })
+}
+
+/// The CLI's own file, whatever links lead there. The engines have their image's own.
+fn claude(options: &Options, path: &str) -> Result<PathBuf, Error> {
+    let found = options.claude.clone().or_else(|| probe::find("claude", path));
+    if matches!(options.sandbox, Some(Mode::Docker | Mode::Podman)) {
+        return Ok(found.unwrap_or_default());
+    }
+    let found = found.ok_or_else(|| {
+        let words = "there is no `claude` in the PATH: install Claude Code, or name it by --claude";
+        Error::Input(words.to_owned())
+    })?;
+    let real = found.canonicalize();
+    real.map_err(|error| Error::File(format!("--claude {}", found.display()), error))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| Error::File(path.display().to_string(), error))
+}
+
+/// The private directory. The agent reaches its own part of it, as another user if need be.
+fn work(options: &Options) -> Result<PathBuf, Error> {
+    let parent = options.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let make = || {
+        let made = tempfile::Builder::new().prefix("claudetask-").tempdir_in(&parent)?.keep();
+        fs::set_permissions(&made, fs::Permissions::from_mode(0o711))?;
+        made.canonicalize()
+    };
+    make().map_err(|error| Error::File(parent.display().to_string(), error))
+}
+
+fn introduce(
+    view: &View,
+    task: &ClaudeTask,
+    sandbox: &Sandbox,
+    missing: &[String],
+    sources: &[String],
+) {
+    view.say(&format!("{}: {}", record::name(task), task.spec.repository.url));
+    for words in missing {
+        view.say(&format!("  not used: {words}"));
+    }
+    view.say(&format!("  sandbox: {}", sandbox.meaning()));
+    for source in sources {
+        view.say(&format!("  {source}"));
+    }
+}
+
+fn leave(options: &Options, work: &Path, view: &View) {
+    if options.keep {
+        return view.say(&format!("kept, with the credentials: {}", work.display()));
+    }
+    if let Err(error) = remove(work) {
+        view.say(&format!("{} cannot be removed: {error}", work.display()));
+    }
+}
+
+/// Removes a tree in which there may be directories that nobody may write: caches of packages are
+/// often so.
+fn remove(tree: &Path) -> io::Result<()> {
+    fn open(folder: &Path) -> io::Result<()> {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                open(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+    fs::remove_dir_all(tree).or_else(|_| open(tree).and_then(|()| fs::remove_dir_all(tree)))
+}
+
+/// Why a finished task ended as it did.
+pub fn reason(task: &ClaudeTask) -> Option<Reason> {
+    let status = task.status.as_ref().filter(|status| status.is_finished())?;
+    status.condition(crd::status::SUCCEEDED)?.reason.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_task_gets_an_identity_of_its_own_each_time() {
+        let task: ClaudeTask = serde_json::from_value(json!({
+            "apiVersion": "claudetask.dev/v1alpha1", "kind": "ClaudeTask",
+            "metadata": {"generateName": "login-", "uid": "old"},
+            "spec": {"repository": {"url": "https://git.example.com/a"}, "prompt": "x"},
+            "status": {"attempt": 7},
+        }))
+        .unwrap();
+        let (one, two) = (identified(task.clone()), identified(task));
+        assert_ne!(one.metadata.uid, two.metadata.uid);
+        let name = one.metadata.name.as_deref().unwrap();
+        assert!(name.starts_with("login-") && name.len() == 11, "{name}");
+        assert_eq!((one.metadata.namespace.as_deref(), one.status), (Some("default"), None));
+    }
+
+    #[test]
+    fn a_tree_with_directories_that_nobody_may_write_is_removed() {
+        let tree = tempfile::tempdir().unwrap().keep();
+        fs::create_dir(tree.join("cache")).unwrap();
+        fs::write(tree.join("cache/file"), "x").unwrap();
+        fs::set_permissions(tree.join("cache"), fs::Permissions::from_mode(0o555)).unwrap();
+        remove(&tree).unwrap();
+        assert!(!tree.exists());
+    }
+}
