@@ -14,7 +14,7 @@ use crd::fold::{Ending, PhaseFacts};
 use crd::span::after;
 use crd::{ClaudeTask, ClaudeTaskStatus, Reason, TaskDocument, quantity};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
 use super::containers::{Containers, Told};
@@ -124,33 +124,40 @@ impl Course<'_> {
         };
         let (use_force, force) = watch::channel(Force::Go);
         let (tell_why, why) = watch::channel(None);
-        let (tell, mut told) = unbounded_channel();
+        let (tell, told) = unbounded_channel();
         let (deadline, grace, orders) = (self.deadline(), self.settings.grace(), self.orders);
         let work = async {
             let facts = containers.run(&force, &tell).await;
             drop(tell);
-            facts
+            Ok(facts?)
         };
-        let listen = async {
-            let mut tick = tokio::time::interval(TICK);
-            loop {
-                tokio::select! {
-                    told = told.recv() => match told {
-                        Some(told) => self.take(number, told)?,
-                        None => return Ok::<(), Halted>(()),
-                    },
-                    _ = tick.tick() => self.view.footer(),
-                }
-            }
-        };
-        let ended = async { futures::future::try_join(async { Ok(work.await?) }, listen).await };
         let (facts, ()) = tokio::select! {
-            ended = ended => ended?,
-            () = govern(orders, &volumes, deadline, grace, &use_force, &tell_why) => unreachable!(),
+            ended = async { futures::try_join!(work, self.listen(number, told)) } => ended?,
+            never = govern(orders, &volumes, deadline, grace, &use_force, &tell_why) => match never {},
         };
         // What a phase that was killed had started is still there.
         sweep().await;
-        Ok((facts, *why.borrow()))
+        // Two requests at once may leave no time to tell the reason.
+        let cancelled = self.orders.is_cancelled().then_some(Reason::Cancelled);
+        Ok((facts, why.borrow().or(cancelled)))
+    }
+
+    /// Keeps and shows what is told, until nobody tells any more.
+    async fn listen(
+        &mut self,
+        attempt: u32,
+        mut told: UnboundedReceiver<Told>,
+    ) -> Result<(), Halted> {
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                told = told.recv() => match told {
+                    Some(told) => self.take(attempt, told)?,
+                    None => return Ok(()),
+                },
+                _ = tick.tick() => self.view.footer(),
+            }
+        }
     }
 
     fn take(&mut self, attempt: u32, told: Told) -> Result<(), Halted> {

@@ -7,6 +7,7 @@
 //! verdict, [`orders`] stops it; [`record`] keeps and [`view`] shows it. The containers are this
 //! program again ([`phase`]), or the runner's image: the phases are the same functions as in a Pod.
 
+pub mod cli;
 pub mod containers;
 pub mod course;
 pub mod files;

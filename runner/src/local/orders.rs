@@ -4,6 +4,7 @@
 //! The steps are those of the operator: ask, then SIGTERM, then SIGKILL. Not here: what the phases
 //! do when they are asked ([`crate::request`]).
 
+use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
@@ -65,8 +66,8 @@ pub struct Grace {
     pub period: Duration,
 }
 
-/// Stops an attempt when it is time to, by `force`; gives the reason once it has asked for it.
-/// Never ends by itself.
+/// Stops an attempt when it is time to, by `force`; gives the reason as `why` once it has asked for
+/// it. Never ends by itself.
 pub async fn govern(
     orders: &Orders,
     volumes: &Volumes,
@@ -74,7 +75,7 @@ pub async fn govern(
     grace: Grace,
     force: &watch::Sender<Force>,
     why: &watch::Sender<Option<Reason>>,
-) {
+) -> Infallible {
     let steps = async {
         tokio::select! {
             () = orders.asked(1) => {
@@ -93,16 +94,13 @@ pub async fn govern(
         }
         force.send_replace(Force::Terminate);
         sleep(grace.period).await;
-        force.send_replace(Force::Kill);
-        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = steps => {}
-        () = orders.asked(2) => {
-            force.send_replace(Force::Kill);
-            std::future::pending::<()>().await;
-        }
+        () = orders.asked(2) => {}
     }
+    force.send_replace(Force::Kill);
+    std::future::pending().await
 }
 
 fn until(moment: Timestamp) -> Duration {

@@ -122,11 +122,7 @@ impl Error {
 pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
     let (task, secrets) = files::read(&options.files).map_err(Error::Input)?;
     let task = identified(task);
-    if task.spec.repository.url.starts_with("http:") && !options.settings.allow_plain_http {
-        let words = "spec.repository.url: plain http is not allowed; use an https address, or \
-             --allow-plain-http";
-        return Err(Error::Input(words.to_owned()));
-    }
+    refuse_plain_http(&task, options)?;
     let credentials = secrets::find(&task, &secrets, secrets::variable)?;
     let host = host(options)?;
     let wish = Wish {
@@ -134,7 +130,7 @@ pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
         image: options.image.clone(),
         network: options.network.clone(),
     };
-    let (sandbox, missing) = probe::choose(&wish, &host)?;
+    let (mut sandbox, missing) = probe::choose(&wish, &host)?;
     let trust = options.trust_bundle.as_deref().map(read).transpose()?;
     let orders = Orders::listen().map_err(|error| Error::File("signals".to_owned(), error))?;
     adopt_orphans().map_err(|error| Error::File("processes".to_owned(), error.into()))?;
@@ -143,6 +139,8 @@ pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
     let work = work(options)?;
     let mut view = View::stderr();
     introduce(&view, &task, &sandbox, &missing, &credentials.sources);
+    let lent = sandbox.lend_programs(&work);
+    lent.map_err(|error| Error::File("the Claude Code CLI".to_owned(), error))?;
     let course = Course {
         task,
         host: &host,
@@ -157,12 +155,26 @@ pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
     };
     let ended = course.run().await;
     leave(options, &work, &view);
-    let task = ended?;
-    view.say(&format!("  logs: claudetask logs {}", record::name(&task)));
+    conclude(options, &ended?, &view)
+}
+
+/// Says where the rest is, and prints the object if that is wanted.
+fn conclude(options: &Options, task: &ClaudeTask, view: &View) -> Result<u8, Error> {
+    view.say(&format!("  logs: claudetask logs {}", record::name(task)));
     if let Some(format) = options.output {
-        println!("{}", format.of(&task).map_err(Error::Input)?.trim_end());
+        println!("{}", format.of(task).map_err(Error::Input)?.trim_end());
     }
-    Ok(reason(&task).map_or(1, verdict::exit_code))
+    Ok(reason(task).map_or(1, verdict::exit_code))
+}
+
+fn refuse_plain_http(task: &ClaudeTask, options: &Options) -> Result<(), Error> {
+    let is_plain = task.spec.repository.url.starts_with("http:");
+    if !is_plain || options.settings.allow_plain_http {
+        return Ok(());
+    }
+    let words = "spec.repository.url: plain http is not allowed; use an https address, or \
+         --allow-plain-http";
+    Err(Error::Input(words.to_owned()))
 }
 
 /// The task as an apiserver would have made it: with a UID, a generation and a time.

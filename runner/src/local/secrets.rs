@@ -95,19 +95,16 @@ pub fn find(
     if git.is_some() && sources.is_empty() {
         sources.push("git: git credential fill".to_owned());
     }
-    let model = match &task.spec.claude.credentials_secret {
-        Some(name) => {
-            sources.push(format!("model: Secret {}", name.name));
-            texts(named(secrets, name, "spec.claude.credentialsSecret.name")?)?
-        }
-        None => {
-            let set = names::MODEL_KEYS.iter();
-            let set = set.filter_map(|key| Some(((*key).to_owned(), environment(key)?)));
-            let set: Vec<_> = set.collect();
-            let keys = set.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>();
-            sources.push(format!("model: {} of the environment", keys.join(", ")));
-            set
-        }
+    let model = if let Some(name) = &task.spec.claude.credentials_secret {
+        sources.push(format!("model: Secret {}", name.name));
+        texts(named(secrets, name, "spec.claude.credentialsSecret.name")?)?
+    } else {
+        let set = names::MODEL_KEYS.iter();
+        let set: Vec<_> =
+            set.filter_map(|key| Some(((*key).to_owned(), environment(key)?))).collect();
+        let keys: Vec<_> = set.iter().map(|(key, _)| key.as_str()).collect();
+        sources.push(format!("model: {} of the environment", keys.join(", ")));
+        set
     };
     if model.is_empty() {
         return Err(Missing::Model);

@@ -87,7 +87,8 @@ pub fn logs(state: &Path, logs: &Logs) -> Result<String, RecordError> {
             text += &lines;
             continue;
         }
-        text += &format!("==> attempt {attempt}, {container}\n");
+        text += "==> attempt ";
+        text += &[attempt.to_string().as_str(), ", ", &container, "\n"].concat();
         let shown = lines
             .lines()
             .filter_map(|line| shown(&container, line, serde_json::from_str(line).ok().as_ref()));

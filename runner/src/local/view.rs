@@ -208,14 +208,14 @@ mod tests {
 
     use super::*;
 
-    fn status(phases: serde_json::Value) -> ClaudeTaskStatus {
-        serde_json::from_value(json!({"phases": phases, "startedAt": "2026-01-01T00:00:00Z"}))
+    fn status(phases: &serde_json::Value) -> ClaudeTaskStatus {
+        serde_json::from_value(json!({"phases": *phases, "startedAt": "2026-01-01T00:00:00Z"}))
             .unwrap()
     }
 
     #[test]
     fn each_phase_is_told_once_when_it_is_over() {
-        let running = status(json!([
+        let running = status(&json!([
             {"name": "Clone", "state": "Succeeded", "startedAt": "2026-01-01T00:00:00Z",
              "finishedAt": "2026-01-01T00:00:03Z"},
             {"name": "Run", "state": "Running", "startedAt": "2026-01-01T00:00:03Z"},
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_summary_names_every_phase_and_what_was_used() {
-        let running = status(json!([
+        let running = status(&json!([
             {"name": "Clone", "state": "Succeeded"},
             {"name": "Run", "state": "Running", "startedAt": "2026-01-01T00:00:10Z"},
         ]));

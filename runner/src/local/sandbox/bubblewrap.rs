@@ -63,8 +63,9 @@ impl Bubblewrap {
         add(&mut args, ["--die-with-parent", "--new-session", "--unshare-pid", "--as-pid-1"]);
         add(&mut args, ["--unshare-ipc", "--unshare-uts", "--hostname", "claudetask"]);
         // What is made on the way to a mount would be closed to another user.
-        let ways = ["/etc", "/home", "/var", "/sys", "/claudetask", TOOLS];
-        ways.iter().for_each(|way| add(&mut args, ["--dir", *way]));
+        for way in ["/etc", "/home", "/var", "/sys", "/claudetask", TOOLS] {
+            add(&mut args, ["--dir", way]);
+        }
         self.system(&mut args);
         add(&mut args, ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"]);
         // By it the guard, and runtimes such as Node's, know how much memory there is.
@@ -99,6 +100,12 @@ impl Bubblewrap {
             }
         }
         for tool in &self.host.tools {
+            let above: Vec<_> =
+                tool.ancestors().skip(1).filter(|way| *way != Path::new("/")).collect();
+            for way in above.into_iter().rev() {
+                add(args, ["--dir"]);
+                add(args, [way]);
+            }
             add(args, ["--ro-bind"]);
             add(args, [tool, tool]);
         }

@@ -10,6 +10,7 @@ pub mod plain;
 pub mod probe;
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -207,6 +208,18 @@ impl Sandbox {
         match self {
             Self::Plain(_) | Self::Bubblewrap(_) => None,
             Self::Engine(engine) => Some(engine.kill(container)),
+        }
+    }
+
+    /// Copies into the private directory `work` what the agent's user could not reach.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn lend_programs(&mut self, work: &Path) -> io::Result<()> {
+        match self {
+            Self::Plain(plain) => plain.lend_programs(work),
+            // These show it in a place of its own, or have their own.
+            Self::Bubblewrap(_) | Self::Engine(_) => Ok(()),
         }
     }
 

@@ -1,6 +1,9 @@
 //! No sandbox: the phases are processes like any other. Only as root is the agent another user.
 
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::{fs, io};
 
 use crd::names;
 
@@ -33,6 +36,21 @@ impl Plain {
         Start { program: self.host.program.clone(), args, env, inherits: false }
     }
 
+    /// Copies the CLI into `work` when the agent's user cannot reach it where it is: installed for
+    /// root, it often lies in root's home.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn lend_programs(&mut self, work: &Path) -> io::Result<()> {
+        if self.host.agent().is_some() && !is_open(&self.host.claude) {
+            let copy = work.join("claude");
+            fs::copy(&self.host.claude, &copy)?;
+            fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
+            self.host.claude = copy;
+        }
+        Ok(())
+    }
+
     /// What the agent can reach.
     pub fn meaning(&self) -> String {
         if self.host.is_root() {
@@ -45,5 +63,35 @@ impl Plain {
         "none: Claude, and all that it runs, works as you. It can read and change every file of \
          yours, and take the git credential: only for repositories and prompts that you trust"
             .to_owned()
+    }
+}
+
+/// Whether every user may reach and execute a program.
+fn is_open(program: &Path) -> bool {
+    let may = |path: &Path, bits: u32| {
+        path.metadata().is_ok_and(|meta| meta.permissions().mode() & bits == bits)
+    };
+    may(program, 0o005) && program.ancestors().skip(1).all(|folder| may(folder, 0o001))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_in_a_private_home_is_open_to_nobody_else() {
+        let home = tempfile::tempdir().unwrap();
+        let program = home.path().join("claude");
+        fs::write(&program, "x").unwrap();
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(&program, 0o755);
+        set(home.path(), 0o700);
+        assert!(!is_open(&program));
+        set(home.path(), 0o711);
+        assert!(is_open(&program));
+        set(&program, 0o700);
+        assert!(!is_open(&program));
     }
 }
