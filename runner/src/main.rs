@@ -15,6 +15,9 @@ use runner::start;
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
+    /// End as at SIGTERM when standard input ends
+    #[arg(long, global = true, hide = true)]
+    tied: bool,
     #[command(subcommand)]
     command: Commands,
 }
@@ -45,7 +48,10 @@ enum Commands {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let Cli { tied, command } = Cli::parse();
+    if tied {
+        start::end_with_stdin();
+    }
     let place = match Place::in_pod() {
         Ok(place) => place,
         Err(error) => {

@@ -76,6 +76,16 @@ pub fn save(place: &Place) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Lets SIGTERM come when standard input ends: whoever started the phase holds the other end, and may
+/// be killed.
+pub fn end_with_stdin() {
+    std::thread::spawn(|| {
+        // An error is an end as well.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM);
+    });
+}
+
 /// Answers git's question on standard input; silence makes git go on without a login.
 pub fn credential(directory: &Path, operation: &str) -> ExitCode {
     let mut question = String::new();

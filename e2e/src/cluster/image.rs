@@ -127,7 +127,7 @@ pub fn products(built: &Path, claude: &Path) -> Vec<Recipe> {
         recipe(
             "runner",
             version::RUNNER_DOCKERFILE,
-            vec![kept("claude", claude.to_path_buf()), fresh("runner")],
+            vec![kept("claude", claude.to_path_buf()), fresh("runner"), fresh("claudetask")],
         ),
         recipe(
             "e2e",

@@ -82,7 +82,7 @@ impl Course<'_> {
         self.tell(first)?;
         loop {
             let (facts, why) = self.attempt().await?;
-            let ending = verdict::ending(&facts, why);
+            let ending = verdict::ending(&facts, why, &self.checkpoint());
             let cause = attempts::next(
                 &self.task,
                 &facts,
@@ -220,6 +220,12 @@ impl Course<'_> {
         self.record.save(&self.task)?;
         self.view.status(&self.task);
         Ok(())
+    }
+
+    /// The ref that holds what was saved.
+    fn checkpoint(&self) -> String {
+        let uid = self.task.metadata.uid.as_deref().unwrap_or_default();
+        format!("{}{uid}", self.settings.checkpoint_prefix)
     }
 
     fn deadline(&self) -> Timestamp {

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use crd::{Phase, names};
-use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
 use crate::place::Place;
@@ -43,6 +42,8 @@ pub fn run(options: &Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // A run that is killed leaves nobody behind: its phases save and end.
+    start::end_with_stdin();
     match Phase::of_container(&options.name) {
         Some(phase) => start::phase(phase, &place),
         None if options.name == names::SAVE_CONTAINER => start::save(&place),
@@ -64,8 +65,5 @@ fn prepare(options: &Options) -> io::Result<Place> {
         setgid(Gid::from_raw(user))?;
         setuid(Uid::from_raw(user))?;
     }
-    // A run that is killed leaves nobody behind: its phases save and end. Last, because a change of
-    // the user would undo it.
-    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
     Ok(Place { claude: options.claude.clone(), path: options.path.clone(), ..place })
 }

@@ -48,6 +48,8 @@ pub async fn run(
     mut tell: impl FnMut(String),
 ) -> io::Result<i32> {
     let mut child = spawn(start)?;
+    // Held to the end: the phase ends with it.
+    let _stdin = child.stdin.take();
     let mut lines = Lines::new(LINE_LIMIT);
     lines.drain(child.stdout.take());
     lines.drain(child.stderr.take());
@@ -92,11 +94,17 @@ fn apply(force: Force, child: &Child, shields_signals: bool) {
         Force::Terminate => Signal::SIGTERM,
         Force::Kill => Signal::SIGKILL,
     };
-    if shields_signals && force == Force::Terminate {
-        let inside = descendants(pid).into_iter().filter(|process| process.parent == pid);
-        inside.for_each(|process| send(process.pid, signal));
-    } else {
-        send(pid, signal);
+    let below = descendants(pid);
+    match force {
+        Force::Terminate if shields_signals => {
+            let inside = below.iter().filter(|process| process.parent == pid);
+            inside.for_each(|process| send(process.pid, signal));
+        }
+        Force::Kill => {
+            below.iter().for_each(|process| send(process.pid, signal));
+            send(pid, signal);
+        }
+        _ => send(pid, signal),
     }
 }
 
@@ -113,7 +121,7 @@ fn spawn(start: &Start) -> io::Result<Child> {
     command
         .args(&start.args)
         .envs(start.env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // A group of its own: Ctrl-C in a terminal reaches this program alone, which then decides.

@@ -4,8 +4,10 @@
 //! lock on its own, so that one which died is told from one that goes on. Not here: the private
 //! directory of a run that goes on ([`super::volumes`]).
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,7 @@ use crd::ClaudeTask;
 use crd::span::after;
 use jiff::{SignedDuration, Timestamp};
 
+use super::volumes::remove;
 use crate::store;
 
 /// The object.
@@ -21,6 +24,8 @@ const TASK: &str = "task.yaml";
 const LOGS: &str = "log";
 /// The file that a run holds a lock on.
 const LOCK: &str = "lock";
+/// The file that names the private directory of a run that goes on.
+const WORK: &str = "work";
 /// How long a finished run is kept where the task does not say; the operator's own default.
 const KEPT: SignedDuration = SignedDuration::from_hours(720);
 
@@ -91,6 +96,28 @@ impl Record {
         let text = yaml(task).map_err(|words| RecordError::Yaml { path: path.clone(), words })?;
         store::publish(&self.folder, TASK, text.as_bytes())
             .map_err(|error| RecordError::Io { source: io::Error::other(error), path })
+    }
+
+    /// Notes the run's private directory, so that it is removed even if the run dies.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn note_work(&self, work: &Path) -> Result<(), RecordError> {
+        let path = self.folder.join(WORK);
+        fs::write(&path, work.as_os_str().as_encoded_bytes()).map_err(RecordError::io(&path))
+    }
+
+    /// Forgets the private directory.
+    pub fn forget_work(&self) {
+        // One that is named and not there is passed over.
+        let _ = fs::remove_file(self.folder.join(WORK));
+    }
+
+    /// The private directory of a run that died.
+    fn abandoned(&self) -> Option<PathBuf> {
+        let noted = fs::read(self.folder.join(WORK)).ok()?;
+        let is_dead = !self.is_alive();
+        is_dead.then(|| PathBuf::from(OsString::from_vec(noted)))
     }
 
     /// Adds a line to the log of a container.
@@ -164,9 +191,15 @@ pub fn find(state: &Path, wanted: &str) -> Result<(Record, ClaudeTask), RecordEr
     all.find(is_it).ok_or_else(|| RecordError::Unknown(wanted.to_owned()))
 }
 
-/// Removes the records of runs whose time after the verdict is over.
+/// Removes the records of runs whose time after the verdict is over, and what runs that died have
+/// left, credentials included.
 pub fn prune(state: &Path, now: Timestamp) {
     for (record, task) in all(state) {
+        if let Some(work) = record.abandoned()
+            && remove(&work).is_ok()
+        {
+            record.forget_work();
+        }
         let finished = task.status.as_ref().and_then(|status| status.finished_at);
         let kept = task.spec.ttl_after_finished.map_or(KEPT, crd::Span::duration);
         if finished.is_some_and(|at| now >= after(at, kept)) {

@@ -20,7 +20,7 @@ use super::sandbox::{Host, Mode, Sandbox};
 use super::secrets::{self, Missing};
 use super::settings::Settings;
 use super::view::View;
-use super::{files, verdict};
+use super::{files, verdict, volumes};
 use crate::claude::sweep::adopt_orphans;
 
 /// Runs a ClaudeTask to its verdict.
@@ -139,6 +139,7 @@ pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
     let work = work(options)?;
     let mut view = View::stderr();
     introduce(&view, &task, &sandbox, &missing, &credentials.sources);
+    record.note_work(&work)?;
     let lent = sandbox.lend_programs(&work);
     lent.map_err(|error| Error::File("the Claude Code CLI".to_owned(), error))?;
     let course = Course {
@@ -154,7 +155,7 @@ pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
         orders: &orders,
     };
     let ended = course.run().await;
-    leave(options, &work, &view);
+    leave(options, &work, &record, &view);
     conclude(options, &ended?, &view)
 }
 
@@ -260,29 +261,15 @@ fn introduce(
     }
 }
 
-fn leave(options: &Options, work: &Path, view: &View) {
+fn leave(options: &Options, work: &Path, record: &Record, view: &View) {
     if options.keep {
+        record.forget_work();
         return view.say(&format!("kept, with the credentials: {}", work.display()));
     }
-    if let Err(error) = remove(work) {
-        view.say(&format!("{} cannot be removed: {error}", work.display()));
+    match volumes::remove(work) {
+        Ok(()) => record.forget_work(),
+        Err(error) => view.say(&format!("{} cannot be removed: {error}", work.display())),
     }
-}
-
-/// Removes a tree in which there may be directories that nobody may write: caches of packages are
-/// often so.
-fn remove(tree: &Path) -> io::Result<()> {
-    fn open(folder: &Path) -> io::Result<()> {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                open(&entry.path())?;
-            }
-        }
-        Ok(())
-    }
-    fs::remove_dir_all(tree).or_else(|_| open(tree).and_then(|()| fs::remove_dir_all(tree)))
 }
 
 /// Why a finished task ended as it did.
@@ -311,15 +298,5 @@ mod tests {
         let name = one.metadata.name.as_deref().unwrap();
         assert!(name.starts_with("login-") && name.len() == 11, "{name}");
         assert_eq!((one.metadata.namespace.as_deref(), one.status), (Some("default"), None));
-    }
-
-    #[test]
-    fn a_tree_with_directories_that_nobody_may_write_is_removed() {
-        let tree = tempfile::tempdir().unwrap().keep();
-        fs::create_dir(tree.join("cache")).unwrap();
-        fs::write(tree.join("cache/file"), "x").unwrap();
-        fs::set_permissions(tree.join("cache"), fs::Permissions::from_mode(0o555)).unwrap();
-        remove(&tree).unwrap();
-        assert!(!tree.exists());
     }
 }

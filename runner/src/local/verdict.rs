@@ -7,19 +7,21 @@ use crd::fold::{self, Ending, PhaseFact, PhaseFacts};
 use crd::{Phase, Reason};
 
 /// The ending of an attempt that was stopped for the reason `why`, if it was.
-pub fn ending(facts: &PhaseFacts, why: Option<Reason>) -> Ending {
+/// `checkpoint` is the ref that holds what was saved.
+pub fn ending(facts: &PhaseFacts, why: Option<Reason>, checkpoint: &str) -> Ending {
     fold::ending(facts)
-        .or_else(|| why.map(stopped))
+        .or_else(|| why.map(|why| stopped(why, checkpoint)))
         .or_else(|| fold::own_words(facts))
         .unwrap_or_else(|| lost(facts))
 }
 
-fn stopped(why: Reason) -> Ending {
-    let message = match why {
+fn stopped(why: Reason, checkpoint: &str) -> Ending {
+    let what = match why {
         Reason::Timeout => "the task's time is over",
-        _ => "stopped before its work was done; what had been saved is on the checkpoint",
+        _ => "stopped before its work was done",
     };
-    Ending { reason: why, message: message.to_owned() }
+    let message = format!("{what}; what had been saved by then, if anything, is on {checkpoint}");
+    Ending { reason: why, message }
 }
 
 fn lost(facts: &PhaseFacts) -> Ending {
@@ -95,19 +97,19 @@ mod tests {
     fn a_report_of_the_git_side_comes_before_the_request_to_stop() {
         let rebase = Report::failed(Phase::Rebase, Reason::PushRejected, "moved");
         let facts = facts(ended(0, None), ended(1, Some(rebase)));
-        assert_eq!(ending(&facts, Some(Reason::Cancelled)).reason, Reason::PushRejected);
+        assert_eq!(ending(&facts, Some(Reason::Cancelled), "c").reason, Reason::PushRejected);
     }
 
     #[test]
     fn without_a_report_the_request_is_the_reason_then_the_agents_words_then_nothing() {
         let killed = facts(ended(137, None), PhaseFact::Pending);
-        assert_eq!(ending(&killed, Some(Reason::Cancelled)).reason, Reason::Cancelled);
-        let lost = ending(&killed, None);
+        assert_eq!(ending(&killed, Some(Reason::Cancelled), "c").reason, Reason::Cancelled);
+        let lost = ending(&killed, None, "c");
         assert_eq!(lost.reason, Reason::Lost);
         assert_eq!(lost.message, "run ended with exit code 137: it left no report");
         let words = Report::failed(Phase::Run, Reason::AgentHung, "silent");
         let spoken = facts(ended(1, Some(words)), PhaseFact::Pending);
-        assert_eq!(ending(&spoken, None).reason, Reason::AgentHung);
+        assert_eq!(ending(&spoken, None, "c").reason, Reason::AgentHung);
     }
 
     #[test]

@@ -133,6 +133,25 @@ fn give(path: &Path, owner: u32) -> io::Result<()> {
     fs::read_dir(path)?.try_for_each(|entry| give(&entry?.path(), owner))
 }
 
+/// Removes a tree in which there may be directories that nobody may write: caches of packages are
+/// often so.
+///
+/// # Errors
+/// When something of it cannot be removed.
+pub fn remove(tree: &Path) -> io::Result<()> {
+    fn open(folder: &Path) -> io::Result<()> {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                open(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+    fs::remove_dir_all(tree).or_else(|_| open(tree).and_then(|()| fs::remove_dir_all(tree)))
+}
+
 /// The users that a container knows: ssh and some tools refuse to run for one without an entry.
 fn passwd(host: &Host) -> String {
     let home = names::HOME_PATH;
@@ -188,5 +207,15 @@ mod tests {
         assert!(passwd(&host(0)).contains("claude:x:10001:10001:"));
         assert!(passwd(&host(1000)).contains("you:x:1000:1000:"));
         assert_eq!(passwd(&host(10_001)).matches("10001:10001").count(), 1);
+    }
+
+    #[test]
+    fn a_tree_with_directories_that_nobody_may_write_is_removed() {
+        let tree = tempfile::tempdir().unwrap().keep();
+        fs::create_dir(tree.join("cache")).unwrap();
+        fs::write(tree.join("cache/file"), "x").unwrap();
+        fs::set_permissions(tree.join("cache"), fs::Permissions::from_mode(0o555)).unwrap();
+        remove(&tree).unwrap();
+        assert!(!tree.exists());
     }
 }

@@ -58,9 +58,9 @@ impl Bubblewrap {
     /// The command that runs `container`.
     pub fn start(&self, container: &Container) -> Start {
         let mut args: Vec<OsString> = Vec::new();
-        // Ends with this program; cannot type into its terminal; sees no other process, so that the
-        // first process of the container is the runner, as in a Pod.
-        add(&mut args, ["--die-with-parent", "--new-session", "--unshare-pid", "--as-pid-1"]);
+        // It cannot type into the caller's terminal, and sees no other process: its first is the
+        // phase, as in a Pod. That ends by itself when this program is killed.
+        add(&mut args, ["--new-session", "--unshare-pid", "--as-pid-1"]);
         add(&mut args, ["--unshare-ipc", "--unshare-uts", "--hostname", "claudetask"]);
         // What is made on the way to a mount would be closed to another user.
         for way in ["/etc", "/home", "/var", "/sys", "/claudetask", TOOLS] {

@@ -48,7 +48,8 @@ impl Engine {
     /// The command that runs `container`.
     pub fn start(&self, container: &Container) -> Start {
         let mut args: Vec<OsString> = Vec::new();
-        add(&mut args, ["run", "--rm", "--name", &container.public_name()]);
+        // Its standard input ends with this program, and the phase with that.
+        add(&mut args, ["run", "--rm", "--interactive", "--name", &container.public_name()]);
         // What Pod Security `restricted` asks for.
         add(&mut args, ["--read-only", "--cap-drop", "ALL"]);
         add(&mut args, ["--security-opt", "no-new-privileges"]);
@@ -77,7 +78,7 @@ impl Engine {
             add(&mut args, ["--env", name]);
         }
         add(&mut args, ["--env".to_owned(), format!("HOME={}", names::HOME_PATH)]);
-        add(&mut args, ["--entrypoint", RUNNER, &self.image, container.name]);
+        add(&mut args, ["--entrypoint", RUNNER, &self.image, container.name, "--tied"]);
         Start { program: self.program.clone(), args, env, inherits: true }
     }
 
