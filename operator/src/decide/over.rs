@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{AFTER_THE_END, Case, Decision, PodFacts};
 use crate::ended;
-use crate::pod_facts::{self, ending};
+use crate::pod_facts;
 use crate::verdict::Earlier;
 use crate::view::{JobSeen, PodSeen};
 
