@@ -11,6 +11,8 @@
 //! Two sides that trust each other one way only: git containers hold the git credential and take
 //! nothing from the agent side but what [`handoff`] has checked; agent containers ([`run`],
 //! [`resolve`], [`setup`], [`claude`], [`work`], [`guard`]) hold the model credential.
+//!
+//! Beside them, [`validate`] says without a cluster whether the apiserver would take a task.
 
 pub mod attempt;
 pub mod config;
@@ -52,3 +54,5 @@ pub mod run;
 pub mod scrub;
 pub mod setup;
 pub mod work;
+
+pub mod validate;
