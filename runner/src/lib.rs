@@ -12,7 +12,8 @@
 //! nothing from the agent side but what [`handoff`] has checked; agent containers ([`run`],
 //! [`resolve`], [`setup`], [`claude`], [`work`], [`guard`]) hold the model credential.
 //!
-//! Beside them, [`validate`] says without a cluster whether the apiserver would take a task.
+//! Beside them, [`local`] does all of it without a cluster, for a task that [`validate`] has checked
+//! as an apiserver would.
 
 pub mod attempt;
 pub mod config;
@@ -45,7 +46,6 @@ pub mod claude;
 pub mod commands;
 pub mod guard;
 pub mod lines;
-pub mod local;
 pub mod processes;
 pub mod progress;
 pub mod prompt;
@@ -55,4 +55,5 @@ pub mod scrub;
 pub mod setup;
 pub mod work;
 
+pub mod local;
 pub mod validate;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::{phase, run, secrets, show};
+use super::{check, phase, run, secrets, show};
 use crate::start;
 
 /// Exit code when what was given is wrong.
@@ -44,6 +44,15 @@ Exit codes of `claudetask run`:
 enum Command {
     /// Run a ClaudeTask to its verdict
     Run(Box<run::Options>),
+    /// Check files as `kubectl create --validate=strict` would, without a cluster
+    ///
+    /// Prints a line for each good ClaudeTask to standard output and one for each fault to standard
+    /// error; ends with 0 when there is no fault, else with 2. Secrets in the files are skipped.
+    Validate {
+        /// YAML files with ClaudeTasks; `-` is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Show all runs, the newest first
     List,
     /// Print a run's object with its status
@@ -98,6 +107,7 @@ pub fn main() -> ExitCode {
             Ok(state) => execute(&options, &state),
             Err(error) => failed(error),
         },
+        Command::Validate { files } => check::validate(&files),
         Command::List => said(state.map(|state| show::list(&state))),
         Command::Status { name, output } => match state {
             Ok(state) => said(show::status(&state, &name, output)),

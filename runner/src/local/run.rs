@@ -2,6 +2,7 @@
 //!
 //! Not here: what happens to the task ([`super::course`]).
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::course::{Course, Halted};
+use super::files::{self, Secrets};
 use super::orders::Orders;
 use super::record::{self, Record, RecordError};
 use super::sandbox::probe::{self, Unusable, Wish};
@@ -20,8 +22,9 @@ use super::sandbox::{Host, Mode, Sandbox};
 use super::secrets::{self, Missing};
 use super::settings::Settings;
 use super::view::View;
-use super::{files, verdict, volumes};
+use super::{verdict, volumes};
 use crate::claude::sweep::adopt_orphans;
+use crate::validate;
 
 /// Runs a ClaudeTask to its verdict.
 #[derive(Debug, Clone, Args)]
@@ -120,7 +123,7 @@ impl Error {
 /// # Errors
 /// [`Error`] when there is no verdict.
 pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
-    let (task, secrets) = files::read(&options.files).map_err(Error::Input)?;
+    let (task, secrets) = read_all(&options.files).map_err(Error::Input)?;
     let task = identified(task);
     refuse_plain_http(&task, options)?;
     let credentials = secrets::find(&task, &secrets, secrets::variable)?;
@@ -166,6 +169,27 @@ fn conclude(options: &Options, task: &ClaudeTask, view: &View) -> Result<u8, Err
         println!("{}", format.of(task).map_err(Error::Input)?.trim_end());
     }
     Ok(reason(task).map_or(1, verdict::exit_code))
+}
+
+/// The one task in the files, as an apiserver would take it, and all Secrets in them.
+fn read_all(files: &[PathBuf]) -> Result<(ClaudeTask, Secrets), String> {
+    let (mut tasks, mut secrets) = (Vec::new(), Secrets::new());
+    for file in files {
+        let named = |what: &dyn Display| format!("{}: {what}", file.display());
+        let found = files::read(file).map_err(|error| named(&error))?;
+        secrets.extend(found.secrets);
+        for task in &found.tasks {
+            tasks.push(validate::check(task).map_err(|faults| {
+                faults.iter().map(|fault| named(fault)).collect::<Vec<_>>().join("\n")
+            })?);
+        }
+    }
+    match <[ClaudeTask; 1]>::try_from(tasks) {
+        Ok([task]) => Ok((task, secrets)),
+        Err(tasks) => {
+            Err(format!("one ClaudeTask is run at a time; there are {} in the files", tasks.len()))
+        }
+    }
 }
 
 fn refuse_plain_http(task: &ClaudeTask, options: &Options) -> Result<(), Error> {

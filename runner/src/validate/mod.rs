@@ -4,7 +4,7 @@
 //! The way of the data is the apiserver's own: unknown fields are refused ([`unknown`]), nulls
 //! dropped and defaults set ([`defaults`]), then [`metadata`], the schema's bounds ([`structure`])
 //! and its CEL rules ([`rules`]) are looked at. Schema and rules are the CRD's, so nothing of the
-//! spec is repeated here. Not here: reading files, and what only a cluster
+//! spec is repeated here. Not here: reading files ([`crate::local`]), and what only a cluster
 //! knows: whether the namespace exists and who may create.
 
 mod defaults;
