@@ -101,7 +101,9 @@ fn apply(force: Force, child: &Child, shields_signals: bool) {
             inside.for_each(|process| send(process.pid, signal));
         }
         Force::Kill => {
-            below.iter().for_each(|process| send(process.pid, signal));
+            for process in &below {
+                send(process.pid, signal);
+            }
             send(pid, signal);
         }
         _ => send(pid, signal),
