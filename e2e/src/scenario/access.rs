@@ -4,7 +4,7 @@ use anyhow::ensure;
 use crd::{ClaudeTaskSpec, Reason};
 
 use super::case::Case;
-use super::site::{git_secret, git_url};
+use super::site::git_secret;
 use crate::git_server::Redirect;
 use crate::model_server::Step;
 use crate::parts;
@@ -18,7 +18,7 @@ super::scenarios!["access":
 async fn a_token_is_enough(case: Case<'_>) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
     case.script([case.shell("echo b > b.txt"), Step::text("Done.")]).await?;
-    case.site.secret(&case.name, &[("url", &git_url()), ("token", parts::BOT.1)]).await?;
+    case.site.secret(&case.name, &[("url", &case.site.git_url()), ("token", parts::BOT.1)]).await?;
     case.run(|spec| case.use_own_secret(spec)).await?.expect(Reason::Pushed)?;
     let pushes = case.site.git.pushes(&case.repo).await?;
     let target = format!("refs/heads/{}", case.branch());
@@ -43,21 +43,22 @@ async fn push_options_reach_the_server(case: Case<'_>) -> anyhow::Result<()> {
 async fn a_redirect_does_not_get_the_credential(case: Case<'_>) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
     case.script([Step::text("This costs money.")]).await?;
-    let elsewhere = parts::address(parts::GIT_ELSEWHERE);
+    let elsewhere = case.site.address(parts::GIT_ELSEWHERE);
+    let host = elsewhere.trim_start_matches("http://").to_owned();
     let redirect = Redirect { to: elsewhere, after_login: false };
     case.site.git.set_redirect(&case.part, &redirect).await?;
-    let url = format!("{}/redirect/{}/{}.git", git_url(), case.part, case.repo);
-    case.site.secret(&case.name, &git_secret(&git_url(), parts::WRITER)).await?;
+    let git = case.site.git_url();
+    let url = format!("{git}/redirect/{}/{}.git", case.part, case.repo);
+    case.site.secret(&case.name, &git_secret(&git, parts::WRITER)).await?;
     let change = |spec: &mut ClaudeTaskSpec| {
         case.use_own_secret(spec);
         url.clone_into(&mut spec.repository.url);
     };
     case.run(change).await?.expect(Reason::CloneFailed)?;
-    let host = format!("{}.{}", parts::GIT_ELSEWHERE, parts::NAMESPACE);
     let requests = case.site.git.requests().await?;
     let mut elsewhere = requests
         .iter()
-        .filter(|entry| entry.repo.as_ref() == Some(&case.repo) && entry.host.starts_with(&host));
+        .filter(|entry| entry.repo.as_ref() == Some(&case.repo) && entry.host == host);
     ensure!(!elsewhere.any(|entry| entry.authorization), "the credential followed: {requests:?}");
     case.expect_model_requests(0).await
 }

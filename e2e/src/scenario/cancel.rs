@@ -10,7 +10,6 @@ use crd::{Phase, Reason, names};
 
 use super::case::Case;
 use super::caught::{WORK, checkpoint, in_clone, in_push, in_rebase, in_resolution};
-use super::lifecycle::cancel;
 use super::meanwhile::expect_no_checkpoint;
 use super::pod::{jobs, pods};
 use super::verdict::Verdict;
@@ -31,7 +30,7 @@ const TOLD_LIMIT: Duration = Duration::from_secs(15);
 
 /// Cancels, and returns when the phase's container has been told.
 async fn cancel_in(case: &Case<'_>, phase: Phase) -> anyhow::Result<()> {
-    cancel(case).await?;
+    case.cancel().await?;
     let pod = case.pod().await?;
     let show = format!("cat {}/{}", names::STOP.path, names::STOP_FILE);
     until("the request in the container", TOLD_LIMIT, async || {
@@ -61,7 +60,7 @@ async fn stopped<'a>(case: &Case<'a>, files: &[&str]) -> anyhow::Result<Verdict<
 
 async fn in_clone_it_does_not_wait_for_a_silent_server(case: Case<'_>) -> anyhow::Result<()> {
     let rule = in_clone(&case).await?;
-    cancel(&case).await?;
+    case.cancel().await?;
     let verdict = case.verdict().await?;
     case.site.git.release(rule).await?;
     verdict.expect(Reason::Cancelled)?;
@@ -88,7 +87,7 @@ async fn in_rebase_it_keeps_the_finished_work(case: Case<'_>) -> anyhow::Result<
 
 async fn in_conflict_resolution_it_keeps_the_finished_work(case: Case<'_>) -> anyhow::Result<()> {
     in_resolution(&case).await?;
-    cancel(&case).await?;
+    case.cancel().await?;
     let verdict = stopped(&case, &["a.txt"]).await?;
     verdict.expect_phases([Succeeded, Succeeded, Succeeded, Failed, Skipped])?;
     let tree = case.pushed().await?.content(&checkpoint(&case).await?, "a.txt").await?;

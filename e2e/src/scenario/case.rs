@@ -5,10 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use crd::spec::SecretName;
 use crd::{ClaudeTask, ClaudeTaskSpec};
-use kube::api::PostParams;
 use serde_json::json;
 
-use super::site::{GIT_SECRET, MODEL_SECRET, Site, git_url};
+use super::site::{GIT_SECRET, MODEL_SECRET, Site};
 use super::verdict::Verdict;
 use crate::git_server::{Action, Call, Rule};
 use crate::model_server::{Script, Step};
@@ -122,7 +121,7 @@ impl<'a> Case<'a> {
     pub fn task(&self, change: impl FnOnce(&mut ClaudeTaskSpec)) -> anyhow::Result<ClaudeTask> {
         let mut spec: ClaudeTaskSpec = serde_json::from_value(json!({
             "repository": {
-                "url": format!("{}/{}.git", git_url(), self.repo),
+                "url": format!("{}/{}.git", self.site.git_url(), self.repo),
                 "ref": "main",
                 "credentialsSecret": {"name": GIT_SECRET},
             },
@@ -140,9 +139,7 @@ impl<'a> Case<'a> {
 
     /// Applies the task.
     pub async fn start(&self, change: impl FnOnce(&mut ClaudeTaskSpec)) -> anyhow::Result<()> {
-        let task = self.task(change)?;
-        let made = self.site.tasks().create(&PostParams::default(), &task).await;
-        made.map(drop).context("create the task")
+        self.site.create(&self.task(change)?).await
     }
 
     /// Applies the task and waits for its verdict.
@@ -164,17 +161,20 @@ impl<'a> Case<'a> {
         });
         let task = match task.await {
             Ok(task) => task,
-            Err(error) => {
-                let status = self.current().await?.status;
-                return Err(error.context(serde_json::to_string(&status)?));
-            }
+            Err(error) => return Err(error.context(self.site.account(&self.name).await?)),
         };
+        self.site.finish(&task).await?;
         Verdict::new(self.site, task)
     }
 
     /// The task as it is now.
     pub async fn current(&self) -> anyhow::Result<ClaudeTask> {
-        Ok(self.site.tasks().get(&self.name).await?)
+        self.site.task(&self.name).await
+    }
+
+    /// Cancels the task.
+    pub async fn cancel(&self) -> anyhow::Result<()> {
+        self.site.cancel(&self.name).await
     }
 
     /// Waits until the task's status satisfies `check`.

@@ -29,13 +29,6 @@ super::scenarios!["lifecycle":
 /// Longest time until a small thing has happened.
 const SOON: Duration = Duration::from_secs(30);
 
-/// Sets `spec.cancel`.
-pub(super) async fn cancel(case: &Case<'_>) -> anyhow::Result<()> {
-    let cancel = Patch::Merge(json!({"spec": {"cancel": true}}));
-    case.site.tasks().patch(&case.name, &PatchParams::default(), &cancel).await?;
-    Ok(())
-}
-
 async fn a_cancel_while_claude_works_saves_the_work_and_names_it(
     case: Case<'_>,
 ) -> anyhow::Result<()> {
@@ -43,7 +36,7 @@ async fn a_cancel_while_claude_works_saves_the_work_and_names_it(
     case.script([case.shell("echo b > b.txt"), case.gated(Step::text("Done."))]).await?;
     case.start(|_| ()).await?;
     case.at_gate().await?;
-    cancel(&case).await?;
+    case.cancel().await?;
     let verdict = case.verdict().await?;
     verdict.expect(Reason::Cancelled)?;
     ensure!(verdict.status.phase == Some(DisplayPhase::Cancelled), "{:?}", verdict.status.phase);
@@ -61,7 +54,7 @@ async fn a_cancel_before_the_start_ends_the_task_at_once(case: Case<'_>) -> anyh
     let much = Resources { requests, limits: Quantities::default() };
     case.start(|spec| spec.environment.resources = Some(much)).await?;
     until("a Pod", SOON, async || Ok((!pods(&case).await?.is_empty()).then_some(()))).await?;
-    cancel(&case).await?;
+    case.cancel().await?;
     case.verdict().await?.expect(Reason::Cancelled)?;
     ensure!(jobs(&case).await?.is_empty(), "a Job is left that could start");
     case.expect_model_requests(0).await
@@ -79,7 +72,7 @@ async fn a_cancel_while_waiting_ends_the_task_at_once(case: Case<'_>) -> anyhow:
     case.start(|_| ()).await?;
     let waiting = |status: &crd::ClaudeTaskStatus| status.phase == Some(DisplayPhase::Waiting);
     case.status_when("Waiting", waiting).await?;
-    cancel(&case).await?;
+    case.cancel().await?;
     let verdict = case.verdict().await?;
     verdict.expect(Reason::Cancelled)?;
     ensure!(jobs(&case).await?.len() == 1, "a second Job");

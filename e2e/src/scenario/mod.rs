@@ -6,8 +6,11 @@
 
 mod case;
 mod caught;
+mod local;
 mod meanwhile;
 mod outpost;
+mod place;
+mod process;
 mod run;
 mod site;
 mod verdict;

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::case::Case;
 use super::caught::{WORK, checkpoint, in_run};
 use super::deletion::expect_second;
-use super::lifecycle::cancel;
 use super::meanwhile::expect_no_checkpoint;
 use super::outpost::There;
 use super::pod::{expect_told_of_earlier_work, first_attempt, jobs, pods};
@@ -54,7 +53,7 @@ async fn cut_off(case: &Case<'_>, reason: Reason, words: &str) -> anyhow::Result
     let files = case.pushed().await?.files(&checkpoint(case).await?).await?;
     ensure!(files == WORK, "the checkpoint holds {files:?}");
     untouched(case).await?;
-    cancel(case).await?;
+    case.cancel().await?;
     case.open_gate().await?;
     let verdict = case.verdict().await?;
     ensure!(verdict.status.attempts[0] == over, "{:?}", verdict.status.attempts);

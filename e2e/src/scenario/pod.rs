@@ -13,7 +13,7 @@ use kube::api::{Api, DeleteParams, ListParams};
 
 use super::case::Case;
 use super::meanwhile::expect_no_checkpoint;
-use super::site::{model_secret, model_url};
+use super::site::model_secret;
 use super::verdict::Verdict;
 use crate::model_server::Step;
 use crate::wait::until;
@@ -93,7 +93,7 @@ async fn a_secret_that_comes_in_time_is_used(case: Case<'_>) -> anyhow::Result<(
         status.condition(SUCCEEDED).is_some_and(|c| c.reason == Reason::SecretMissing.as_str())
     };
     case.status_when("SecretMissing in the status", missing).await?;
-    case.site.secret(&case.name, &model_secret(&model_url())).await?;
+    case.site.secret(&case.name, &model_secret(&case.site.model_url())).await?;
     case.verdict().await?.expect(Reason::Pushed)
 }
 
@@ -171,7 +171,7 @@ async fn a_deleted_pod_tells_what_was_paid(case: Case<'_>) -> anyhow::Result<()>
     let status = case.current().await?.status.unwrap_or_default();
     let usage = status.earlier_usage.unwrap_or_default();
     ensure!(usage.cost_usd > crd::Usd::ZERO, "{usage:?}");
-    super::lifecycle::cancel(&case).await?;
+    case.cancel().await?;
     case.verdict().await?.expect(Reason::Cancelled)
 }
 

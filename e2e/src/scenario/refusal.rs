@@ -4,7 +4,7 @@ use crd::status::PhaseState::{Failed, Skipped};
 use crd::{ClaudeTaskSpec, Reason};
 
 use super::case::Case;
-use super::site::{git_secret, git_url};
+use super::site::git_secret;
 use crate::model_server::Step;
 use crate::parts;
 
@@ -52,14 +52,14 @@ fn says(message: &str, words: &str) -> anyhow::Result<()> {
 
 async fn a_wrong_password_is_an_authentication_failure(case: Case<'_>) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
-    let url = git_url();
+    let url = case.site.git_url();
     let secret = git_secret(&url, (parts::WRITER.0, "wrong"));
     refused(&case, &secret, |_| (), Reason::AuthenticationFailed).await.map(drop)
 }
 
 async fn a_read_only_account_may_not_push(case: Case<'_>) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
-    let url = git_url();
+    let url = case.site.git_url();
     let secret = git_secret(&url, parts::READER);
     refused(&case, &secret, |_| (), Reason::PushForbidden).await.map(drop)
 }
@@ -97,7 +97,7 @@ async fn a_branch_below_another_ref_is_refused(case: Case<'_>) -> anyhow::Result
 async fn a_secret_for_another_url_is_not_sent(case: Case<'_>) -> anyhow::Result<()> {
     case.repository(&[("a.txt", "one\n")]).await?;
     let before = requests_for(&case).await?;
-    let url = format!("{}/acm", git_url());
+    let url = format!("{}/acm", case.site.git_url());
     let secret = git_secret(&url, parts::WRITER);
     refused(&case, &secret, |_| (), Reason::SecretMismatch).await?;
     let after = requests_for(&case).await?;

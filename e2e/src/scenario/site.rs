@@ -1,4 +1,6 @@
 //! What all scenarios of one run share: clients, addresses, namespace and Secrets.
+//!
+//! Not here: how tasks run at the site's place ([`super::place`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +14,15 @@ use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use tokio::sync::Mutex;
+
+use super::local::Local;
 use super::outpost::Outpost;
+use super::place::Place;
 use crate::cluster::Cluster;
 use crate::cluster::command::capture;
 use crate::cluster::reach::Reach;
-pub use crate::parts::{git_secret, git_url, model_secret, model_url};
+pub use crate::parts::{git_secret, model_secret};
 use crate::wait::until;
 use crate::{git_server, install, model_server, namespace, parts};
 
@@ -44,14 +50,21 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("leaderElection.duration", "3s"),
 ];
 
+/// Services that scenarios name, for which there is a [`Reach`].
+const SERVICES: [&str; 3] = [parts::GIT_SERVER, parts::GIT_ELSEWHERE, parts::MODEL_SERVER];
+
 /// Clients, addresses and the namespace of one run.
 pub struct Site {
     /// The cluster.
     pub cluster: Arc<Cluster>,
     /// Client of the cluster's administrator.
     pub client: Client,
-    /// Namespace of this run's tasks; Pod Security `restricted` is enforced in it.
+    /// Namespace of this run's tasks; on the cluster Pod Security `restricted` is enforced in it.
     pub namespace: String,
+    /// Where tasks run.
+    pub place: Place,
+    /// Every finished task that a scenario has waited for, in this order.
+    pub finished: Mutex<Vec<ClaudeTask>>,
     /// Address of the git server as this machine reaches it.
     pub git_base: String,
     /// The git server's admin interface.
@@ -59,11 +72,11 @@ pub struct Site {
     /// The Messages API's admin interface.
     pub model: model_server::Admin,
     /// The second node.
-    pub outpost: Outpost,
+    pub outpost: Arc<Outpost>,
     /// Name of the run's namespace, which those that are [`Self::apart`] carry as a label.
     run: String,
-    /// Keeps the addresses of both valid.
-    reach: Arc<[Reach; 2]>,
+    /// The services as this machine reaches them.
+    pub(super) reach: Arc<BTreeMap<&'static str, Reach>>,
 }
 
 impl Site {
@@ -74,18 +87,24 @@ impl Site {
             install::test_parts(&installer)?;
             // Gates and requests of an earlier run have the names of this one's.
             install::operator(&installer, SETTINGS)?;
-            let reach = |service| installer.reach(parts::NAMESPACE, service, parts::PORT);
-            anyhow::Ok([reach(parts::GIT_SERVER)?, reach(parts::MODEL_SERVER)?])
+            let reach = |service| {
+                let reach = installer.reach(parts::NAMESPACE, service, parts::PORT)?;
+                anyhow::Ok((service, reach))
+            };
+            SERVICES.into_iter().map(reach).collect::<anyhow::Result<BTreeMap<_, _>>>()
         });
         let reach = reach.await??;
+        let (git, model) = (reach[parts::GIT_SERVER].url(), reach[parts::MODEL_SERVER].url());
         let site = Self {
             client: namespace::client(&cluster).await?,
             namespace: tasks.clone(),
-            git_base: reach[0].url().to_owned(),
-            git: git_server::Admin::new(reach[0].url(), parts::ADMIN_PASSWORD),
-            model: model_server::Admin::new(reach[1].url(), parts::ADMIN_PASSWORD),
+            place: Place::Cluster,
+            finished: Mutex::default(),
+            git_base: git.to_owned(),
+            git: git_server::Admin::new(git, parts::ADMIN_PASSWORD),
+            model: model_server::Admin::new(model, parts::ADMIN_PASSWORD),
             cluster,
-            outpost: Outpost::default(),
+            outpost: Arc::default(),
             run: tasks,
             reach: Arc::new(reach),
         };
@@ -93,20 +112,36 @@ impl Site {
         Ok(site)
     }
 
-    /// The same with a namespace of its own, which has the usual Secrets and these annotations and
-    /// goes with the run's.
-    pub async fn apart(&self, name: &str, annotations: &[(&str, String)]) -> anyhow::Result<Self> {
-        let site = Self {
+    /// The same with another namespace and place.
+    fn with(&self, namespace: String, place: Place) -> Self {
+        Self {
             cluster: Arc::clone(&self.cluster),
             client: self.client.clone(),
-            namespace: format!("{}-{name}", self.run),
+            namespace,
+            place,
+            finished: Mutex::default(),
             git_base: self.git_base.clone(),
             git: self.git.clone(),
             model: self.model.clone(),
-            outpost: Outpost::default(),
+            outpost: Arc::clone(&self.outpost),
             run: self.run.clone(),
             reach: Arc::clone(&self.reach),
-        };
+        }
+    }
+
+    /// A site on this machine, with the same servers and the usual Secrets; names of repositories
+    /// and scripts are others. The tasks that run there end with it.
+    pub async fn here(&self) -> anyhow::Result<Self> {
+        let site = self.with(format!("{}-local", self.run), Place::Local(Local::new().await?));
+        site.usual_secrets().await?;
+        Ok(site)
+    }
+
+    /// The same with a namespace of its own, which has the usual Secrets and these annotations and
+    /// goes with the run's.
+    pub async fn apart(&self, name: &str, annotations: &[(&str, String)]) -> anyhow::Result<Self> {
+        let namespace = format!("{}-{name}", self.run);
+        let site = Self { outpost: Arc::default(), ..self.with(namespace, Place::Cluster) };
         site.prepare().await?;
         let notes: BTreeMap<_, _> = annotations.iter().cloned().collect();
         let patch = Patch::Merge(json!({"metadata": {"annotations": notes}}));
@@ -117,13 +152,12 @@ impl Site {
 
     async fn prepare(&self) -> anyhow::Result<()> {
         namespace::make(&self.client, &self.namespace, &[(RUN, &self.run)]).await?;
-        self.secret(GIT_SECRET, &git_secret(&git_url(), parts::WRITER)).await?;
-        self.secret(MODEL_SECRET, &model_secret(&model_url())).await
+        self.usual_secrets().await
     }
 
-    /// Makes a Secret in the namespace.
-    pub async fn secret(&self, name: &str, values: &[(&str, &str)]) -> anyhow::Result<()> {
-        namespace::secret(&self.client, &self.namespace, name, values).await
+    async fn usual_secrets(&self) -> anyhow::Result<()> {
+        self.secret(GIT_SECRET, &git_secret(&self.git_url(), parts::WRITER)).await?;
+        self.secret(MODEL_SECRET, &model_secret(&self.model_url())).await
     }
 
     /// The tasks of the namespace.

@@ -60,9 +60,8 @@ impl<'a> Verdict<'a> {
         self.status.condition(SUCCEEDED).map(|verdict| verdict.message.as_str()).unwrap_or_default()
     }
 
-    /// Logs of every container of its Pod.
+    /// Logs of every phase.
     pub async fn logs(&self) -> anyhow::Result<String> {
-        let pod = self.status.pod_name.as_deref().context("no Pod in the status")?;
-        self.site.logs(pod).await
+        self.site.logs_of(&self.task).await
     }
 }
