@@ -12,6 +12,7 @@ use super::progress::Progress;
 
 const NEEDED: &[&str] = &[
     "binutils",
+    "bubblewrap",
     "buildah",
     "conntrack",
     "containerd",

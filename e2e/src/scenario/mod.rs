@@ -1,18 +1,22 @@
 //! Scenarios on the real cluster: each makes a repository and a script for the model, applies a
-//! ClaudeTask and checks what came of it.
+//! ClaudeTask and checks what came of it. Those that need nothing of Kubernetes are played without
+//! a cluster too, and must come to the same end.
 //!
 //! [`Site`] is what all scenarios share, [`Case`] one scenario's own corner of it; one file holds
 //! the scenarios of one subject. Not here: bringing the cluster up and installing the operator.
 
+mod alike;
 mod case;
 mod caught;
 mod local;
 mod meanwhile;
+mod normal;
 mod outpost;
 mod place;
 mod process;
 mod run;
 mod site;
+mod twins;
 mod verdict;
 
 mod access;
@@ -52,23 +56,46 @@ use futures::future::LocalBoxFuture;
 pub struct Scenario {
     /// Subject and statement: `landing::three_commits_stay_three`.
     pub name: &'static str,
+    /// Whether it needs nothing of Kubernetes, and is played without a cluster too, to the same
+    /// end.
+    pub twice: bool,
     /// Runs it; an error is the failure.
     pub play: fn(&Site) -> LocalBoxFuture<'_, anyhow::Result<()>>,
 }
 
-/// The scenarios of one subject, from functions `async fn(Case) -> anyhow::Result<()>`.
+/// The scenarios of one subject, from functions `async fn(Case) -> anyhow::Result<()>`: those that
+/// are played twice, then those that only the cluster has.
 macro_rules! scenarios {
+    ($subject:literal, twice: $($twin:ident),+ $(,)? $(; once: $($function:ident),+ $(,)?)?) => {
+        /// The scenarios of this subject.
+        pub const ALL: &[crate::scenario::Scenario] = &[
+            $(crate::scenario::scenario!($subject, true, $twin)),+
+            $($(, crate::scenario::scenario!($subject, false, $function))+)?
+        ];
+    };
     ($subject:literal: $($function:ident),+ $(,)?) => {
         /// The scenarios of this subject.
-        pub const ALL: &[crate::scenario::Scenario] = &[$(crate::scenario::Scenario {
-            name: concat!($subject, "::", stringify!($function)),
-            play: |site| Box::pin(async move {
-                $function(crate::scenario::Case::new(site, stringify!($function))).await
-            }),
-        }),+];
+        pub const ALL: &[crate::scenario::Scenario] =
+            &[$(crate::scenario::scenario!($subject, false, $function)),+];
     };
 }
 use scenarios;
+
+/// One scenario.
+macro_rules! scenario {
+    ($subject:literal, $twice:literal, $function:ident) => {
+        crate::scenario::Scenario {
+            name: concat!($subject, "::", stringify!($function)),
+            twice: $twice,
+            play: |site| {
+                Box::pin(async move {
+                    $function(crate::scenario::Case::new(site, stringify!($function))).await
+                })
+            },
+        }
+    };
+}
+use scenario;
 
 /// Scenarios that can be played side by side.
 pub fn side_by_side() -> Vec<Scenario> {

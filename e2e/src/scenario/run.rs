@@ -4,16 +4,32 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
+use super::twins::play_twice;
 use super::{Scenario, Site};
 
-/// How one scenario ended.
+/// How one play of a scenario ended.
 pub struct Report {
-    /// Its name.
-    pub name: &'static str,
+    /// The scenario's name, with the place when it is not the cluster.
+    pub name: String,
     /// How long it took.
     pub took: Duration,
     /// The failure, with its causes; none when it passed.
     pub failure: Option<String>,
+}
+
+impl Report {
+    /// Plays something.
+    pub async fn of(name: String, play: impl Future<Output = anyhow::Result<()>>) -> Self {
+        let begin = Instant::now();
+        let end = play.await;
+        Self::new(name, begin, end)
+    }
+
+    /// Of something that began then and has ended now.
+    pub fn new(name: String, begin: Instant, end: anyhow::Result<()>) -> Self {
+        let failure = end.err().map(|error| format!("{error:#}"));
+        Self { name, took: begin.elapsed(), failure }
+    }
 }
 
 /// Runs every scenario, at most `side_by_side` at a time, and hands each report to `tell` as it
@@ -25,17 +41,17 @@ pub async fn run(
     mut tell: impl FnMut(&Report),
 ) -> Vec<Report> {
     let play = async |scenario: &Scenario| {
-        let begin = Instant::now();
-        let end = (scenario.play)(site).await;
-        let failure = end.err().map(|error| format!("{error:#}"));
-        Report { name: scenario.name, took: begin.elapsed(), failure }
+        if scenario.twice {
+            return Vec::from(play_twice(site, scenario).await);
+        }
+        vec![Report::of(scenario.name.to_owned(), (scenario.play)(site)).await]
     };
     let mut running =
         futures::stream::iter(scenarios.iter().map(play)).buffer_unordered(side_by_side);
     let mut reports = Vec::new();
-    while let Some(report) = running.next().await {
-        tell(&report);
-        reports.push(report);
+    while let Some(played) = running.next().await {
+        played.iter().for_each(&mut tell);
+        reports.extend(played);
     }
     reports
 }

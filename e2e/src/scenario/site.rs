@@ -129,6 +129,12 @@ impl Site {
         }
     }
 
+    /// The same site of the cluster with a record of its own of what finished.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        self.with(self.namespace.clone(), Place::Cluster)
+    }
+
     /// A site on this machine, with the same servers and the usual Secrets; names of repositories
     /// and scripts are others. The tasks that run there end with it.
     pub async fn here(&self) -> anyhow::Result<Self> {

@@ -30,6 +30,7 @@ super::scenarios!["transport":
 /// Scenarios that install the operator anew.
 pub const INSTALLED: &[super::Scenario] = &[super::Scenario {
     name: "transport::a_bundle_and_a_proxy_serve_a_whole_installation",
+    twice: false,
     play: |site| {
         Box::pin(async move {
             let case = Case::new(site, "a_bundle_and_a_proxy_serve_a_whole_installation");

@@ -54,7 +54,7 @@ pub async fn part(cluster: &Arc<Cluster>, chosen: &Chosen, tally: &mut Tally) ->
     let tally = RefCell::new(tally);
     let tell = |report: &Report| {
         let end = report.failure.clone().map_or(Ok(()), Err);
-        tally.borrow_mut().count(report.name, report.took, end);
+        tally.borrow_mut().count(&report.name, report.took, end);
     };
     let beside = scenario::run(&site, &chosen.beside, ON_SECOND_NODE, tell);
     futures::join!(scenario::run(&site, &chosen.together, SIDE_BY_SIDE, tell), beside);
