@@ -9,7 +9,7 @@ use crate::git_server::Redirect;
 use crate::model_server::Step;
 use crate::parts;
 
-super::scenarios!["access":
+super::scenarios!["access", twice:
     a_token_is_enough,
     push_options_reach_the_server,
     a_redirect_does_not_get_the_credential,

@@ -8,7 +8,7 @@ use super::case::Case;
 use super::verdict::Verdict;
 use crate::model_server::{Fault, FaultKind, Step};
 
-super::scenarios!["agent":
+super::scenarios!["agent", twice:
     doing_nothing_has_nothing_to_push,
     uncommitted_files_are_committed,
     commits_of_its_own_are_kept,

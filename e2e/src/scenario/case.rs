@@ -7,6 +7,7 @@ use crd::spec::SecretName;
 use crd::{ClaudeTask, ClaudeTaskSpec};
 use serde_json::json;
 
+use super::place::Place;
 use super::site::{GIT_SECRET, MODEL_SECRET, Site};
 use super::verdict::Verdict;
 use crate::git_server::{Action, Call, Rule};
@@ -170,6 +171,11 @@ impl<'a> Case<'a> {
     /// The task as it is now.
     pub async fn current(&self) -> anyhow::Result<ClaudeTask> {
         self.site.task(&self.name).await
+    }
+
+    /// Whether the task's attempts are Jobs with Pods, which more can be asked of.
+    pub fn has_pods(&self) -> bool {
+        matches!(self.site.place, Place::Cluster)
     }
 
     /// Cancels the task.

@@ -16,7 +16,7 @@ use super::verdict::Verdict;
 use crate::model_server::Step;
 use crate::repo::Work;
 
-super::scenarios!["conflict":
+super::scenarios!["conflict", twice:
     a_conflict_in_two_files_takes_one_model_turn,
     a_conflict_in_files_with_odd_names_is_resolved,
     a_rename_meets_an_edit,

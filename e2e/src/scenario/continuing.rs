@@ -10,7 +10,7 @@ use super::verdict::Verdict;
 use crate::git_server::Action;
 use crate::model_server::{Step, Usage};
 
-super::scenarios!["continuing":
+super::scenarios!["continuing", twice:
     partial_work_is_finished_by_another_task,
     a_refused_commit_is_landed_by_another_task,
     a_checkpoint_without_onto_is_refused_before_a_cent_is_spent,

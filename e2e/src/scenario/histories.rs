@@ -11,7 +11,7 @@ use super::verdict::Verdict;
 use crate::model_server::Step;
 use crate::repo::Work;
 
-super::scenarios!["histories":
+super::scenarios!["histories", twice:
     a_merge_of_branches_is_one_change,
     a_reset_below_the_start_with_new_work_is_one_change,
     work_on_another_branch_is_taken_when_head_holds_none,

@@ -9,7 +9,7 @@ use super::meanwhile::{expect_content, own_commits, while_main_moves};
 use crate::git_server::{Action, Call};
 use crate::model_server::Step;
 
-super::scenarios!["landing":
+super::scenarios!["landing", twice:
     onto_unmoved_pushes_a_new_branch,
     three_commits_stay_three_when_onto_moves_elsewhere,
     a_stop_in_a_middle_commit_makes_one_commit_without_a_model_call,

@@ -15,12 +15,14 @@ use super::pod::{jobs, pods};
 use crate::model_server::{Fault, Step};
 use crate::wait::until;
 
-super::scenarios!["lifecycle":
+super::scenarios!["lifecycle", twice:
     a_cancel_while_claude_works_saves_the_work_and_names_it,
-    a_cancel_before_the_start_ends_the_task_at_once,
     a_cancel_while_waiting_ends_the_task_at_once,
+    a_rate_limit_is_waited_out;
+once:
+    // How many turns there is time for differs from one play to the next.
     a_timeout_while_claude_works_saves_the_work,
-    a_rate_limit_is_waited_out,
+    a_cancel_before_the_start_ends_the_task_at_once,
     a_restored_task_keeps_its_verdict_and_does_not_run,
     a_finished_task_is_deleted_after_its_time_to_live,
     a_job_deleted_after_the_verdict_is_not_made_again,
@@ -43,7 +45,7 @@ async fn a_cancel_while_claude_works_saves_the_work_and_names_it(
     let checkpoint = verdict.result().checkpoint.clone().context("no checkpoint is named")?;
     let files = case.pushed().await?.files(&checkpoint).await?;
     ensure!(files == ["a.txt", "b.txt"], "{checkpoint} holds {files:?}");
-    ensure!(pods(&case).await?.len() == 1, "the Pod and its logs are gone");
+    ensure!(!case.has_pods() || pods(&case).await?.len() == 1, "the Pod and its logs are gone");
     case.open_gate().await?;
     case.expect_model_requests(2).await
 }
@@ -75,7 +77,7 @@ async fn a_cancel_while_waiting_ends_the_task_at_once(case: Case<'_>) -> anyhow:
     case.cancel().await?;
     let verdict = case.verdict().await?;
     verdict.expect(Reason::Cancelled)?;
-    ensure!(jobs(&case).await?.len() == 1, "a second Job");
+    ensure!(!case.has_pods() || jobs(&case).await?.len() == 1, "a second Job");
     case.expect_model_requests(1).await
 }
 

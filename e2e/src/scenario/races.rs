@@ -15,7 +15,7 @@ use crate::git_server::Action;
 use crate::model_server::Step;
 use crate::repo::Commit;
 
-super::scenarios!["race":
+super::scenarios!["race", twice:
     a_new_conflict_at_push_is_resolved_by_a_second_attempt_without_a_second_run,
     a_verified_change_that_lost_a_race_is_verified_again_by_a_second_attempt,
 ];

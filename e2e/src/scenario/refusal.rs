@@ -8,7 +8,7 @@ use super::site::git_secret;
 use crate::model_server::Step;
 use crate::parts;
 
-super::scenarios!["refusal":
+super::scenarios!["refusal", twice:
     a_wrong_password_is_an_authentication_failure,
     a_read_only_account_may_not_push,
     a_missing_ref_is_named,

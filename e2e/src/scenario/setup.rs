@@ -8,7 +8,7 @@ use super::case::Case;
 use super::meanwhile::while_main_moves;
 use crate::model_server::Step;
 
-super::scenarios!["setup":
+super::scenarios!["setup", twice:
     what_it_leaves_is_there_for_claude_and_no_part_of_the_change,
     one_that_fails_asks_no_model,
     it_runs_again_before_claude_resolves_a_conflict,

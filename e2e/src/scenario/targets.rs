@@ -14,7 +14,7 @@ use crate::git_server::Action;
 use crate::model_server::Step;
 use crate::repo::{Commit, Work};
 
-super::scenarios!["target":
+super::scenarios!["target", twice:
     a_whole_branch_is_rebased_with_peoples_commits,
     a_whole_branch_is_rebased_though_claude_did_nothing,
     a_whole_branch_with_a_merge_costs_nothing,
