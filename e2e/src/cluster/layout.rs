@@ -59,6 +59,11 @@ impl Layout {
         self.cache.join("openssh")
     }
 
+    /// Podman's configuration and store.
+    pub fn podman(&self) -> PathBuf {
+        self.cache.join("podman")
+    }
+
     /// Build contexts, archives and the record of what each image was built from.
     pub fn images(&self) -> PathBuf {
         self.cache.join("images")

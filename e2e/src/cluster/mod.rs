@@ -28,6 +28,7 @@ pub mod own;
 pub mod owner;
 pub mod package;
 pub mod pki;
+pub mod podman;
 pub mod proc;
 pub mod process;
 pub mod program;

@@ -22,6 +22,7 @@ const NEEDED: &[&str] = &[
     "kmod",
     "mmdebstrap",
     "nftables",
+    "podman",
     "runc",
     "util-linux",
 ];

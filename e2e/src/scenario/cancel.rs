@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use crd::status::DisplayPhase;
 use crd::status::PhaseState::{Failed, Skipped, Succeeded};
-use crd::{Phase, Reason, names};
+use crd::{Phase, Reason};
 
 use super::case::Case;
 use super::caught::{WORK, checkpoint, in_clone, in_push, in_rebase, in_resolution};
@@ -19,9 +19,8 @@ use crate::wait::until;
 
 super::scenarios!["cancel", twice:
     in_clone_it_does_not_wait_for_a_silent_server,
-    in_conflict_resolution_it_keeps_the_finished_work;
-once:
     in_rebase_it_keeps_the_finished_work,
+    in_conflict_resolution_it_keeps_the_finished_work,
     before_the_next_try_to_push_it_keeps_the_finished_work,
     of_a_push_that_has_happened_it_comes_too_late,
 ];
@@ -32,10 +31,8 @@ const TOLD_LIMIT: Duration = Duration::from_secs(15);
 /// Cancels, and returns when the phase's container has been told.
 async fn cancel_in(case: &Case<'_>, phase: Phase) -> anyhow::Result<()> {
     case.cancel().await?;
-    let pod = case.pod().await?;
-    let show = format!("cat {}/{}", names::STOP.path, names::STOP_FILE);
     until("the request in the container", TOLD_LIMIT, async || {
-        let shown = case.site.exec(&pod, phase.container(), &show).await?;
+        let shown = case.site.stop_request(&case.name, phase).await?;
         Ok(shown.starts_with(Reason::Cancelled.as_str()).then_some(()))
     })
     .await

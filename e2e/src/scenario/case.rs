@@ -93,7 +93,8 @@ impl<'a> Case<'a> {
 
     /// Returns when Claude waits at the gate, that is while Run goes on.
     pub async fn at_gate(&self) -> anyhow::Result<()> {
-        self.site.model.wait_until_waiting(&self.part, VERDICT_LIMIT).await
+        let waits = self.site.model.wait_until_waiting(&self.part, VERDICT_LIMIT).await;
+        self.explained(waits).await
     }
 
     /// Opens the gate.
@@ -115,7 +116,8 @@ impl<'a> Case<'a> {
 
     /// Returns when the rule holds a request.
     pub async fn held(&self, rule: u64) -> anyhow::Result<()> {
-        self.site.git.wait_until_holding(rule, VERDICT_LIMIT).await
+        let held = self.site.git.wait_until_holding(rule, VERDICT_LIMIT).await;
+        self.explained(held).await
     }
 
     /// The task as most scenarios want it, changed by `change`.
@@ -160,12 +162,17 @@ impl<'a> Case<'a> {
             let finished = task.status.as_ref().is_some_and(crd::ClaudeTaskStatus::is_finished);
             Ok(finished.then_some(task))
         });
-        let task = match task.await {
-            Ok(task) => task,
-            Err(error) => return Err(error.context(self.site.account(&self.name).await?)),
-        };
+        let task = self.explained(task.await).await?;
         self.site.finish(&task).await?;
         Verdict::new(self.site, task)
+    }
+
+    /// The same, with what the task did meanwhile when it is a failure.
+    async fn explained<T>(&self, end: anyhow::Result<T>) -> anyhow::Result<T> {
+        match end {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.context(self.site.account(&self.name).await?)),
+        }
     }
 
     /// The task as it is now.

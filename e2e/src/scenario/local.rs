@@ -29,8 +29,26 @@ const END_LIMIT: Duration = Duration::from_secs(30);
 /// A setting of the operator for which a run without a cluster has no use.
 const OF_PODS: &str = "startupDeadline";
 
+/// How tasks are started here.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// What `--sandbox` says.
+    pub sandbox: &'static str,
+    /// Further arguments.
+    pub args: Vec<String>,
+    /// Further variables.
+    pub env: Vec<(String, String)>,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { sandbox: "bubblewrap", args: Vec::new(), env: Vec::new() }
+    }
+}
+
 /// The tasks of one site on this machine. Those that still run when it is dropped are killed.
 pub struct Local {
+    manner: Manner,
     program: PathBuf,
     claude: PathBuf,
     folder: TempDir,
@@ -40,11 +58,12 @@ pub struct Local {
 
 impl Local {
     /// No task yet; the Claude Code CLI is fetched when it is missing.
-    pub async fn new() -> anyhow::Result<Self> {
+    pub async fn new(manner: Manner) -> anyhow::Result<Self> {
         let program = built_programs()?.join("claudetask");
         ensure!(program.exists(), "{} is not built", program.display());
         let fetch = || claude::fetch(&Layout::from_env()?, &Progress::to_stderr());
         Ok(Self {
+            manner,
             program,
             claude: tokio::task::spawn_blocking(fetch).await??,
             folder: tempfile::tempdir().context("make a directory for tasks")?,
@@ -74,21 +93,47 @@ impl Local {
         let file = folder.join("task.yaml");
         let text = file_of(task, namespace, &*self.secrets.lock().await)?;
         fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
-        let process = Process::start(&self.program, &self.arguments(&file, &state), folder)?;
+        let arguments = self.arguments(&file, &state);
+        let process = Process::start(&self.program, &arguments, &self.manner.env, folder)?;
         self.processes.lock().await.insert(name.clone(), process);
-        until(&format!("{name} to be taken"), TAKE_LIMIT, async || {
-            self.with(&name, Process::task).await
-        })
-        .await
-        .map(drop)
+        self.taken(&name).await
+    }
+
+    async fn taken(&self, name: &str) -> anyhow::Result<()> {
+        let taken = async || self.with(name, Process::task).await;
+        until(&format!("{name} to be taken"), TAKE_LIMIT, taken).await.map(drop)
+    }
+
+    /// Kills the program of a task, and nothing else.
+    pub async fn kill(&self, name: &str) -> anyhow::Result<()> {
+        self.with(name, Process::kill).await?;
+        let ended = async || self.with(name, Process::exit_code).await;
+        until(&format!("the program of {name} to end"), END_LIMIT, ended).await.map(drop)
+    }
+
+    /// Starts the program once more with the file of a task that was started before.
+    pub async fn restart(&self, name: &str) -> anyhow::Result<()> {
+        let folder = self.folder.path().join(name);
+        let before = self.with(name, |process| process.runs()).await?;
+        let arguments = self.arguments(&folder.join("task.yaml"), &folder.join("state"));
+        let process = Process::start(&self.program, &arguments, &self.manner.env, folder)?;
+        self.processes.lock().await.insert(name.to_owned(), process.passing_over(before));
+        self.taken(name).await
+    }
+
+    /// The private directories of the runs of a task.
+    pub async fn private_directories(&self, name: &str) -> anyhow::Result<Vec<PathBuf>> {
+        self.with(name, |process| process.private_directories()).await
     }
 
     fn arguments(&self, file: &Path, state: &Path) -> Vec<String> {
         let path = |path: &Path| path.display().to_string();
-        let fixed = ["run".to_owned(), path(file), "--sandbox".to_owned(), "bubblewrap".to_owned()];
+        let sandbox = self.manner.sandbox.to_owned();
+        let fixed = ["run".to_owned(), path(file), "--sandbox".to_owned(), sandbox];
         let places =
             ["--state-dir".to_owned(), path(state), "--claude".to_owned(), path(&self.claude)];
-        fixed.into_iter().chain(places).chain(flags(SETTINGS)).collect()
+        let own = self.manner.args.iter().cloned();
+        fixed.into_iter().chain(places).chain(flags(SETTINGS)).chain(own).collect()
     }
 
     async fn with<T>(
@@ -108,6 +153,11 @@ impl Local {
     /// Cancels the task as Ctrl-C in a terminal does.
     pub async fn interrupt(&self, name: &str) -> anyhow::Result<()> {
         self.with(name, |process| process.interrupt()).await
+    }
+
+    /// What the phases see of a request to stop.
+    pub async fn stop_request(&self, name: &str) -> anyhow::Result<String> {
+        self.with(name, |process| process.stop_request()).await
     }
 
     /// Asserts that the program ends, with 0 after a success and with something else after a failure.

@@ -29,6 +29,7 @@ mod deletion;
 mod guards;
 mod histories;
 mod landing;
+mod laptop;
 mod leader;
 mod lifecycle;
 mod nodes;
@@ -115,6 +116,7 @@ pub fn side_by_side() -> Vec<Scenario> {
         continuing::ALL,
         histories::ALL,
         secrecy::ALL,
+        laptop::ALL,
         setup::ALL,
         access::ALL,
         transport::ALL,

@@ -29,7 +29,8 @@ pub fn normal_form(tasks: &[ClaudeTask], names: &[Name]) -> anyhow::Result<Value
     names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
     let mut all = Map::new();
     for task in tasks {
-        let status = serde_json::to_value(&task.status)?;
+        let mut status = serde_json::to_value(&task.status)?;
+        relate(&mut status, task.metadata.generation.unwrap_or_default());
         all.insert(task.name_any(), status);
     }
     let mut all = Value::Object(all);
@@ -50,6 +51,19 @@ fn strip(value: &mut Value) {
             fields.values_mut().for_each(strip);
         }
         Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+/// Replaces the number of a generation by how far it is behind the newest: a cancel makes a new one
+/// where it is a change of the object, which an interrupt is not.
+fn relate(value: &mut Value, newest: i64) {
+    match value {
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| match field.as_i64() {
+            Some(number) if name == "observedGeneration" => *field = json!(newest - number),
+            _ => relate(field, newest),
+        }),
+        Value::Array(items) => items.iter_mut().for_each(|item| relate(item, newest)),
         _ => {}
     }
 }
@@ -191,6 +205,17 @@ mod tests {
             "attempts": [{"number": 1, "reason": "Lost"}],
         });
         assert_eq!(form(status, &[]), expected);
+    }
+
+    #[test]
+    fn a_status_of_the_newest_generation_is_that_whatever_its_number() {
+        let generation = |newest: i64, observed: i64| {
+            let mut task = task("one", json!({"observedGeneration": observed}));
+            task.metadata.generation = Some(newest);
+            normal_form(&[task], &[]).unwrap()["one"].take()
+        };
+        assert_eq!(generation(1, 1), generation(2, 2));
+        assert_ne!(generation(2, 1), generation(2, 2));
     }
 
     #[test]

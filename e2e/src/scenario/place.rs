@@ -4,7 +4,7 @@
 //! Not here: how the program runs that does without a cluster ([`super::local`]).
 
 use anyhow::Context;
-use crd::ClaudeTask;
+use crd::{ClaudeTask, Phase, names};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -18,7 +18,7 @@ pub enum Place {
     /// In Pods, started by the operator.
     Cluster,
     /// On this machine, each in a program of its own.
-    Local(Local),
+    Local(Box<Local>),
 }
 
 impl Site {
@@ -87,6 +87,19 @@ impl Site {
         }
     }
 
+    /// What the container of a running phase sees of a request to stop; empty while there is none.
+    pub async fn stop_request(&self, name: &str, phase: Phase) -> anyhow::Result<String> {
+        match &self.place {
+            Place::Cluster => {
+                let status = self.task(name).await?.status.unwrap_or_default();
+                let show = format!("cat {}/{}", names::STOP.path, names::STOP_FILE);
+                let pod = status.pod_name.context("no Pod in the status")?;
+                self.exec(&pod, phase.container(), &show).await
+            }
+            Place::Local(local) => local.stop_request(name).await,
+        }
+    }
+
     /// Takes note of a finished task. One that ran here must end with its verdict's exit code.
     pub async fn finish(&self, task: &ClaudeTask) -> anyhow::Result<()> {
         self.finished.lock().await.push(task.clone());
@@ -114,6 +127,14 @@ impl Site {
                 self.logs(pod.context("no Pod in the status")?).await
             }
             Place::Local(local) => local.logs(&task.name_any()).await,
+        }
+    }
+
+    /// The tasks that run here.
+    pub fn local(&self) -> anyhow::Result<&Local> {
+        match &self.place {
+            Place::Local(local) => Ok(local),
+            Place::Cluster => anyhow::bail!("the site is on the cluster"),
         }
     }
 }

@@ -7,34 +7,45 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
-use crd::{ClaudeTask, ClaudeTaskStatus};
+use crd::{ClaudeTask, ClaudeTaskStatus, names};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 /// Lines of standard error that an error shows.
 const SHOWN: usize = 30;
+/// The directory of the first attempt in the private directory of a run.
+const FIRST: &str = "1";
 
 /// A running or ended program; one that still runs when it is dropped is killed.
 pub struct Process {
     child: Child,
+    /// Runs of earlier programs with the same state directory.
+    earlier: Vec<PathBuf>,
     /// Holds the state directory `state` and the file `stderr`.
     folder: PathBuf,
 }
 
 impl Process {
     /// Starts the program. Nothing of the environment reaches it but what finds programs.
-    pub fn start(program: &Path, arguments: &[String], folder: PathBuf) -> anyhow::Result<Self> {
+    pub fn start(
+        program: &Path,
+        arguments: &[String],
+        env: &[(String, String)],
+        folder: PathBuf,
+    ) -> anyhow::Result<Self> {
         let stderr = File::create(folder.join("stderr")).context("make a file for the output")?;
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("HOME", &folder);
+        command.args(arguments).env_clear().env("HOME", &folder).env("TMPDIR", &folder);
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         // A group of its own, which gets signals as that of a terminal does.
         let child = command.process_group(0).kill_on_drop(true).spawn();
-        Ok(Self { child: child.with_context(|| format!("start {}", program.display()))?, folder })
+        let child = child.with_context(|| format!("start {}", program.display()))?;
+        Ok(Self { child, earlier: Vec::new(), folder })
     }
 
     /// The task as the state directory tells it; none while it does not. An error when the program
@@ -61,11 +72,31 @@ impl Process {
         serde_saphyr::from_str(&text).map(Some).context("understand the task's state")
     }
 
-    /// The directory of the only task in the state directory.
+    /// The same, blind to these earlier runs.
+    #[must_use]
+    pub fn passing_over(mut self, runs: Vec<PathBuf>) -> Self {
+        self.earlier = runs;
+        self
+    }
+
+    /// The runs in the state directory.
+    pub fn runs(&self) -> anyhow::Result<Vec<PathBuf>> {
+        Ok(folders(&self.folder.join("state"))?.collect())
+    }
+
+    /// The directory of this program's run in the state directory.
     fn state(&self) -> anyhow::Result<Option<PathBuf>> {
-        let all = fs::read_dir(self.folder.join("state")).context("look for the task's state")?;
-        let all: Vec<_> = all.collect::<Result<_, _>>().context("look for the task's state")?;
-        Ok(all.into_iter().map(|one| one.path()).find(|path| path.is_dir()))
+        Ok(self.runs()?.into_iter().find(|run| !self.earlier.contains(run)))
+    }
+
+    /// The private directories of runs, this one's and those that earlier ones left.
+    pub fn private_directories(&self) -> anyhow::Result<Vec<PathBuf>> {
+        Ok(folders(&self.folder)?.filter(|run| run.join(FIRST).is_dir()).collect())
+    }
+
+    /// Kills the program alone: what it has started must end by itself.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.start_kill().context("kill the program")
     }
 
     /// The exit code, or the negative number of the signal that ended it; none while it runs.
@@ -80,6 +111,18 @@ impl Process {
     pub fn interrupt(&self) -> anyhow::Result<()> {
         let group = self.group().context("the program has ended")?;
         killpg(group, Signal::SIGINT).context("interrupt the program")
+    }
+
+    /// What the volume of the newest attempt holds that tells its phases to stop; empty while that
+    /// is not there.
+    pub fn stop_request(&self) -> anyhow::Result<String> {
+        let mut attempts = Vec::new();
+        for run in self.private_directories()? {
+            attempts.extend(folders(&run)?.map(|attempt| attempt.join(names::STOP.volume)));
+        }
+        attempts.sort();
+        let newest = attempts.pop().map(|attempt| attempt.join(names::STOP_FILE));
+        Ok(newest.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default())
     }
 
     /// None once the end was seen, since then the number can be somebody else's.
@@ -108,6 +151,13 @@ impl Process {
     }
 }
 
+fn folders(folder: &Path) -> anyhow::Result<impl Iterator<Item = PathBuf>> {
+    let what = || format!("look into {}", folder.display());
+    let all: Vec<_> =
+        fs::read_dir(folder).with_context(what)?.collect::<Result<_, _>>().with_context(what)?;
+    Ok(all.into_iter().map(|one| one.path()).filter(|path| path.is_dir()))
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(group) = self.group() {
@@ -131,7 +181,8 @@ mod tests {
         std::fs::create_dir(folder.path().join("state")).unwrap();
         let arguments = ["-c".to_owned(), text.to_owned()];
         let process =
-            Process::start(Path::new("/bin/sh"), &arguments, folder.path().to_path_buf()).unwrap();
+            Process::start(Path::new("/bin/sh"), &arguments, &[], folder.path().to_path_buf())
+                .unwrap();
         (folder, process)
     }
 

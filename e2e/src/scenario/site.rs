@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use tokio::sync::Mutex;
 
-use super::local::Local;
+use super::local::{Local, Manner};
 use super::outpost::Outpost;
 use super::place::Place;
 use crate::cluster::Cluster;
@@ -73,6 +73,8 @@ pub struct Site {
     pub model: model_server::Admin,
     /// The second node.
     pub outpost: Arc<Outpost>,
+    /// Held while the store of the container engine is prepared.
+    pub engine: Arc<Mutex<()>>,
     /// Name of the run's namespace, which those that are [`Self::apart`] carry as a label.
     run: String,
     /// The services as this machine reaches them.
@@ -105,6 +107,7 @@ impl Site {
             model: model_server::Admin::new(model, parts::ADMIN_PASSWORD),
             cluster,
             outpost: Arc::default(),
+            engine: Arc::default(),
             run: tasks,
             reach: Arc::new(reach),
         };
@@ -124,6 +127,7 @@ impl Site {
             git: self.git.clone(),
             model: self.model.clone(),
             outpost: Arc::clone(&self.outpost),
+            engine: Arc::clone(&self.engine),
             run: self.run.clone(),
             reach: Arc::clone(&self.reach),
         }
@@ -138,7 +142,13 @@ impl Site {
     /// A site on this machine, with the same servers and the usual Secrets; names of repositories
     /// and scripts are others. The tasks that run there end with it.
     pub async fn here(&self) -> anyhow::Result<Self> {
-        let site = self.with(format!("{}-local", self.run), Place::Local(Local::new().await?));
+        self.here_as(Manner::default()).await
+    }
+
+    /// The same, where tasks are started in this manner.
+    pub async fn here_as(&self, manner: Manner) -> anyhow::Result<Self> {
+        let site = self
+            .with(format!("{}-local", self.run), Place::Local(Box::new(Local::new(manner).await?)));
         site.usual_secrets().await?;
         Ok(site)
     }
