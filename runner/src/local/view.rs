@@ -134,8 +134,8 @@ const fn over(phase: &PhaseStatus) -> bool {
 
 const fn word(state: PhaseState) -> &'static str {
     match state {
-        PhaseState::Pending => "·",
-        PhaseState::Running => "…",
+        PhaseState::Pending => "○",
+        PhaseState::Running => "●",
         PhaseState::Succeeded => "succeeded",
         PhaseState::Failed => "failed",
         PhaseState::Skipped => "skipped",
@@ -158,13 +158,21 @@ fn summary(status: &ClaudeTaskStatus, turns: u32, tools: u32, now: Timestamp) ->
             other => word(other),
         };
         let time = known.filter(|_| state == PhaseState::Running).map(|phase| took(phase, now));
-        format!("{name} {mark}{}", time.unwrap_or_default())
+        let time = time.map(|time| format!(" {time}")).unwrap_or_default();
+        format!("{mark} {name}{time}")
     };
     let phases: Vec<_> = Phase::ALL.into_iter().map(phase).collect();
     let cost = status.usage.map(|usage| format!(" · ${}", usage.cost_usd)).unwrap_or_default();
     let time = status.started_at.map(|start| clock(now.duration_since(start)));
     let time = time.unwrap_or_default();
-    format!(" {} · {turns} turns · {tools} tool calls{cost} · {time} ", phases.join("  "))
+    format!(" {} | {}{cost} · {time} · Ctrl-C cancels ", phases.join("  "), counted(turns, tools))
+}
+
+/// `1 turn, 2 tool calls`.
+fn counted(turns: u32, tools: u32) -> String {
+    let some =
+        |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    format!("{}, {}", some(turns, "turn"), some(tools, "tool call"))
 }
 
 /// The verdict with what it means and what to do, once it is there.
@@ -175,7 +183,7 @@ fn ending(status: &ClaudeTaskStatus, turns: u32, tools: u32) -> Option<String> {
         let _ = write!(text, "\n  {}\n  {}", reason.meaning(), reason.remedy());
     }
     let usage = status.usage.unwrap_or_default();
-    let _ = write!(text, "\n  {turns} turns, {tools} tool calls, ${}", usage.cost_usd);
+    let _ = write!(text, "\n  {}, ${}", counted(turns, tools), usage.cost_usd);
     if let (Some(start), Some(end)) = (status.started_at, status.finished_at) {
         let _ = write!(text, ", {}", clock(end.duration_since(start)));
     }
@@ -233,7 +241,7 @@ mod tests {
             {"name": "Run", "state": "Running", "startedAt": "2026-01-01T00:00:10Z"},
         ]));
         let text = summary(&running, 2, 5, "2026-01-01T00:01:17Z".parse().unwrap());
-        for words in ["Clone ✓", "Run …1m07s", "Push ·", "2 turns", "5 tool calls", "1m17s"] {
+        for words in ["✓ Clone", "● Run 1m07s", "○ Push", "2 turns, 5 tool calls", "1m17s"] {
             assert!(text.contains(words), "{words}: {text}");
         }
     }
