@@ -20,13 +20,16 @@ use crate::wait::until;
 
 mod bare;
 mod podman;
+mod user;
 
 use bare::the_readmes_first_example_works_on_a_machine_with_git_and_claude_code;
 use podman::{a_second_ctrl_c_ends_the_container_too, in_podman_each_phase_is_a_container};
+use user::somebody_without_root_keeps_the_credential_in_bubblewrap_and_is_warned_without;
 
 super::scenarios!["laptop":
     in_bubblewrap_claude_sees_its_tree_its_home_and_tools_alone,
     without_a_sandbox_root_gives_claude_another_user,
+    somebody_without_root_keeps_the_credential_in_bubblewrap_and_is_warned_without,
     a_second_ctrl_c_ends_everything_at_once,
     a_killed_run_leaves_nobody_and_the_next_one_clears_up,
     gits_own_login_and_the_environments_key_stand_in_for_secrets,

@@ -44,6 +44,11 @@ impl Orders {
         Ok(Self { count })
     }
 
+    /// Those that are told by `count` alone.
+    pub const fn of(count: watch::Receiver<u32>) -> Self {
+        Self { count }
+    }
+
     /// Whether somebody has asked.
     pub fn is_cancelled(&self) -> bool {
         *self.count.borrow() > 0
@@ -105,4 +110,63 @@ pub async fn govern(
 
 fn until(moment: Timestamp) -> Duration {
     Duration::try_from(moment.duration_since(Timestamp::now())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use crd::names;
+
+    use super::*;
+    use crate::local::sandbox::plain::Plain;
+    use crate::local::sandbox::{Host, Sandbox};
+
+    const SOON: Duration = Duration::from_millis(100);
+    const NEVER: Duration = Duration::from_hours(1);
+
+    /// What happens to an attempt that somebody has asked to stop so often, and that may go on for
+    /// so long: the first force, the reason, and the request that the phases see.
+    async fn stopped(times: u32, left: Duration, cancel: Duration) -> (Force, Reason, String) {
+        let dir = tempfile::tempdir().unwrap();
+        // Somebody who is not root, and gives nothing to another user.
+        let host = Host { uid: 1000, ..Host::default() };
+        let sandbox = Sandbox::Plain(Plain { host: host.clone() });
+        let root = dir.path().join("1");
+        let volumes = Volumes::make(root, &sandbox, &host, None, None).unwrap();
+        let (_ask, count) = watch::channel(times);
+        let orders = Orders::of(count);
+        let (force, mut forced) = watch::channel(Force::Go);
+        let (why, reason) = watch::channel(None);
+        let not_after = Timestamp::now() + left;
+        let grace = Grace { cancel, period: NEVER };
+        let first = tokio::select! {
+            never = govern(&orders, &volumes, not_after, grace, &force, &why) => match never {},
+            first = forced.wait_for(|force| *force > Force::Go) => *first.unwrap(),
+        };
+        let file = volumes.root.join(names::STOP.volume).join(names::STOP_FILE);
+        let request = std::fs::read_to_string(file).unwrap_or_default();
+        (first, reason.borrow().unwrap_or(Reason::Lost), request)
+    }
+
+    #[tokio::test]
+    async fn a_request_is_told_to_the_phases_before_any_force_is_used() {
+        let began = Instant::now();
+        let (force, reason, request) = stopped(1, NEVER, SOON).await;
+        assert_eq!((force, reason), (Force::Terminate, Reason::Cancelled));
+        assert!(request.starts_with("Cancelled "), "{request}");
+        assert!(began.elapsed() >= SOON);
+    }
+
+    #[tokio::test]
+    async fn a_second_request_has_no_patience() {
+        assert_eq!(stopped(2, NEVER, NEVER).await.0, Force::Kill);
+    }
+
+    #[tokio::test]
+    async fn at_the_tasks_last_moment_nobody_is_asked() {
+        let (force, reason, request) = stopped(0, SOON, NEVER).await;
+        assert_eq!((force, reason), (Force::Terminate, Reason::Timeout));
+        assert_eq!(request, "");
+    }
 }

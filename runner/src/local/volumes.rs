@@ -174,15 +174,7 @@ mod tests {
     use crate::local::sandbox::plain::Plain;
 
     fn host(uid: u32) -> Host {
-        Host {
-            uid,
-            gid: uid,
-            program: "/usr/local/bin/claudetask".into(),
-            claude: "/usr/local/bin/claude".into(),
-            tools: Vec::new(),
-            tool_paths: Vec::new(),
-            path: "/usr/bin".to_owned(),
-        }
+        Host { uid, gid: uid, ..Host::default() }
     }
 
     #[test]

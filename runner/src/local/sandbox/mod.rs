@@ -46,7 +46,7 @@ pub enum Sandbox {
 }
 
 /// What is true of this machine and of whoever started the program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Host {
     /// User that the program runs as.
     pub uid: u32,
