@@ -14,6 +14,7 @@ mod normal;
 mod outpost;
 mod place;
 mod process;
+mod report;
 mod run;
 mod site;
 mod twins;
@@ -46,7 +47,8 @@ mod transport;
 mod produced;
 
 pub use case::Case;
-pub use run::{Report, run};
+pub use report::Report;
+pub use run::run;
 pub use site::Site;
 pub use verdict::Verdict;
 

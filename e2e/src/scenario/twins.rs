@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::alike::expect_alike;
-use super::run::Report;
+use super::report::Report;
 use super::{Scenario, Site};
 
 /// Plays the scenario at both places: the cluster's report, and the local one, which is a failure

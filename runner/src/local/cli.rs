@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::{check, phase, run, secrets, show};
+use super::{check, options, phase, run, secrets, show};
 use crate::start;
 
 /// Exit code when what was given is wrong.
@@ -43,7 +43,7 @@ Exit codes of `claudetask run`:
 #[derive(Subcommand)]
 enum Command {
     /// Run a ClaudeTask to its verdict
-    Run(Box<run::Options>),
+    Run(Box<options::Options>),
     /// Check files as `kubectl create --validate=strict` would, without a cluster
     ///
     /// Prints a line for each good ClaudeTask to standard output and one for each fault to standard
@@ -61,7 +61,7 @@ enum Command {
         name: String,
         /// How it is printed
         #[arg(short, long, value_enum, default_value = "yaml")]
-        output: run::Format,
+        output: options::Format,
     },
     /// Print what the phases of a run have logged
     Logs(show::Logs),
@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn execute(options: &run::Options, state: &Path) -> ExitCode {
+fn execute(options: &options::Options, state: &Path) -> ExitCode {
     // One thread: a phase ends with the thread that started it.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod containers;
 pub mod course;
 pub mod files;
+pub mod options;
 pub mod orders;
 pub mod phase;
 pub mod process;

@@ -9,8 +9,8 @@ use crd::status::SUCCEEDED;
 use crd::{ClaudeTask, ClaudeTaskStatus};
 use jiff::Timestamp;
 
+use super::options::Format;
 use super::record::{self, Record, RecordError};
-use super::run::Format;
 use super::view::{clock, shown};
 
 /// What to show of one run.
