@@ -1,11 +1,12 @@
-//! The README's first example, as it stands there, on a machine that has git and Claude Code only:
-//! a container of the runner's image.
+//! The README's first example, as it stands there, on a machine that has git and Claude Code only: a
+//! container of the runner's image, with the rights of the service in `runner/compose.yaml`.
 
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::podman::podman;
@@ -46,6 +47,33 @@ fn example(case: &Case<'_>, git: &str, model: &str) -> anyhow::Result<String> {
     })
 }
 
+/// What the service of `runner/compose.yaml` asks for, as arguments of `podman run` up to the image.
+fn service() -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let text = fs::read_to_string(checkout().join("runner/compose.yaml")).context("read it")?;
+    let service = serde_saphyr::from_str::<Value>(&text)?["services"]["task"].take();
+    let words = |value: &Value| -> Vec<String> {
+        let all = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+        all.map(str::to_owned).collect()
+    };
+    let mut args = vec!["--user".to_owned(), service["user"].as_str().unwrap_or("").to_owned()];
+    for (field, option) in [
+        ("cap_drop", "--cap-drop"),
+        ("cap_add", "--cap-add"),
+        ("security_opt", "--security-opt"),
+        ("entrypoint", "--entrypoint"),
+    ] {
+        let all = words(&service[field]);
+        ensure!(!all.is_empty(), "compose.yaml has no {field}");
+        // Podman has no value behind this one.
+        let all =
+            all.into_iter().map(|word| word.replace("no-new-privileges:true", "no-new-privileges"));
+        args.extend(all.flat_map(|word| [option.to_owned(), word]));
+    }
+    let state = service["environment"]["CLAUDETASK_STATE_DIR"].as_str().context("no state")?;
+    args.extend(["--env".to_owned(), format!("CLAUDETASK_STATE_DIR={state}")]);
+    Ok((args, words(&service["command"])))
+}
+
 pub async fn the_readmes_first_example_works_on_a_machine_with_git_and_claude_code(
     case: Case<'_>,
 ) -> anyhow::Result<()> {
@@ -60,13 +88,16 @@ pub async fn the_readmes_first_example_works_on_a_machine_with_git_and_claude_co
     let folder = tempfile::tempdir().context("make a directory")?;
     let file = folder.path().join("task.yaml");
     fs::write(&file, example(&case, &here.git_url(), &here.model_url())?).context("write it")?;
+    let (rights, command) = service()?;
     let mut machine = Command::from(podman.command());
     machine
-        .args(["run", "--rm", "--network", "host", "--user", "0:0", "--volume"])
+        .args(["run", "--rm", "--network", "host", "--volume"])
         .arg(format!("{}:/task.yaml:ro", file.display()))
-        .args(["--entrypoint", "/usr/local/bin/claudetask", &podman.image])
+        .args(rights)
+        .arg(&podman.image)
+        .args(command)
         // The README's server speaks https.
-        .args(["run", "/task.yaml", "--allow-plain-http"])
+        .arg("--allow-plain-http")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let ended = tokio::time::timeout(LIMIT, machine.output()).await.context("over a minute")?;
