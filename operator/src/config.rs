@@ -2,15 +2,19 @@
 //!
 //! Not here: what a single task asks for (its spec).
 
+mod invocation;
+
 use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
 use crd::attempts::Patience;
 use crd::network::Proxy;
 use crd::spec::Resources;
-use crd::{RunnerSettings, names, quantity};
+use crd::{ClaudeTask, RunnerSettings, Span, names, quantity};
 use jiff::SignedDuration;
 use serde::Deserialize;
+
+pub use invocation::Invocation;
 
 /// Turns each ClaudeTask into one Job, and what its Pod does into the task's status.
 #[derive(Debug, Clone, Parser)]
@@ -153,6 +157,11 @@ impl Settings {
     /// How long a task waits for the model API.
     pub const fn patience(&self) -> Patience {
         Patience { first: self.first_wait, longest: self.longest_wait, limit: self.wait_limit }
+    }
+
+    /// Time that `task` has in all, from its first Job on.
+    pub fn timeout_of(&self, task: &ClaudeTask) -> SignedDuration {
+        task.spec.timeout.map_or(self.timeout, Span::duration)
     }
 
     /// What the runner is told.

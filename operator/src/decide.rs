@@ -12,7 +12,7 @@ mod tell;
 use crd::advance::Known;
 use crd::fold::{self, Ending, PhaseFacts};
 use crd::span::after;
-use crd::{ClaudeTask, ClaudeTaskStatus, Reason, Span, advance, attempts};
+use crd::{ClaudeTask, ClaudeTaskStatus, Reason, advance, attempts};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 
@@ -202,7 +202,7 @@ impl Case<'_> {
 
     /// Time that the task has in all.
     fn timeout(&self) -> SignedDuration {
-        self.task.spec.timeout.map_or(self.settings.timeout, Span::duration)
+        self.settings.timeout_of(self.task)
     }
 
     fn attempt(&self) -> u32 {

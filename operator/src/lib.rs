@@ -6,6 +6,8 @@
 //! to read the Pod, [`crd::advance`] and [`crd::attempts`] for the next status and [`job`] to make a
 //! Job; [`act`] performs it.
 //!
+//! [`render`] shows the Job of a task in a file, without a cluster.
+//!
 //! With two replicas one works and the other stands by ([`leader`]).
 //!
 //! Not here: what happens inside the containers (the runner), the schema (crd).
@@ -24,6 +26,7 @@ pub mod notes;
 pub mod observe;
 pub mod pod;
 pub mod pod_facts;
+pub mod render;
 pub mod resources;
 pub mod retention;
 pub mod server;

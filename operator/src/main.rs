@@ -1,24 +1,26 @@
-//! The operator's program: settings, log, endpoints, signals; the rest is the library.
+//! The operator's program: settings, log, endpoints, signals, or a file and the clock for a Job that
+//! is only shown; the rest is the library.
 //!
 //! Not here: anything about tasks.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
+use jiff::Timestamp;
 use kube::Client;
-use operator::config::{LogFormat, Settings};
-use operator::controller;
+use operator::config::{Invocation, LogFormat, Settings};
 use operator::errors::chain;
 use operator::leader::Candidacy;
 use operator::server::{Readiness, router};
+use operator::{controller, render};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Why the operator could not work.
+/// Why the operator could not work, or show a Job.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("finding the apiserver: set KUBECONFIG, or run in a Pod with a service account")]
@@ -31,11 +33,23 @@ enum Error {
     Lease(String, #[source] kube_lease_manager::LeaseManagerError),
     #[error("the Lease is held by another operator now; this one starts anew")]
     Deposed,
+    #[error("reading {0}")]
+    Read(String, #[source] std::io::Error),
+    #[error("{0}")]
+    Render(String, #[source] render::Error),
+    #[error("writing the Job")]
+    Write(#[source] std::io::Error),
 }
+
+/// The exit code for a task that the operator would make no Job of.
+const REFUSED: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let Invocation { settings, render } = Invocation::parse();
+    if let Some(file) = render {
+        return show_job(&file, &settings);
+    }
     log(&settings);
     match run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +58,27 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn show_job(file: &Path, settings: &Settings) -> ExitCode {
+    let Err(error) = try_show_job(file, settings) else { return ExitCode::SUCCESS };
+    eprintln!("{}", chain(&error));
+    match error {
+        Error::Render(_, render::Error::Refused(_)) => ExitCode::from(REFUSED),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn try_show_job(file: &Path, settings: &Settings) -> Result<(), Error> {
+    let (name, text) = if file == Path::new("-") {
+        ("standard input".to_owned(), std::io::read_to_string(std::io::stdin()))
+    } else {
+        (file.display().to_string(), std::fs::read_to_string(file))
+    };
+    let text = text.map_err(|error| Error::Read(name.clone(), error))?;
+    let job = render::render(&text, settings, Timestamp::now())
+        .map_err(|error| Error::Render(name, error))?;
+    std::io::stdout().write_all(job.as_bytes()).map_err(Error::Write)
 }
 
 /// Resolves when the process is asked to end.

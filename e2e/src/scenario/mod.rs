@@ -42,6 +42,7 @@ mod secrecy;
 mod setup;
 mod targets;
 mod transport;
+mod validation;
 
 #[cfg(test)]
 mod produced;
@@ -123,6 +124,7 @@ pub fn side_by_side() -> Vec<Scenario> {
         access::ALL,
         transport::ALL,
         refusal::ALL,
+        validation::ALL,
     ]
     .concat()
 }

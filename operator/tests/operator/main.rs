@@ -16,6 +16,7 @@ mod lifecycle;
 mod obstacles;
 mod pod_facts;
 mod purity;
+mod render;
 mod sample;
 mod stop;
 mod toy;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const PURE: [&str; 16] = [
+const PURE: [&str; 17] = [
     "decide.rs",
     "decide/begin.rs",
     "decide/over.rs",
@@ -13,6 +13,7 @@ const PURE: [&str; 16] = [
     "notes.rs",
     "pod.rs",
     "pod_facts.rs",
+    "render.rs",
     "resources.rs",
     "retention.rs",
     "stall.rs",

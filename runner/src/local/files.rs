@@ -78,7 +78,7 @@ pub fn parse(text: &str) -> Result<Manifests, Error> {
     let options = options! { legacy_octal_numbers: true };
     let documents: Vec<Value> = from_multiple_with_options(text, options)?;
     for document in documents.into_iter().filter(|document| !document.is_null()) {
-        match document["kind"].as_str() {
+        match document["kind"].as_str().filter(|kind| !kind.is_empty()) {
             Some("Secret") => {
                 let (name, values) = secret(&document)?;
                 manifests.secrets.insert(name, values);
