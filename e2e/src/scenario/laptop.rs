@@ -38,8 +38,10 @@ super::scenarios!["laptop":
     the_readmes_first_example_works_on_a_machine_with_git_and_claude_code,
 ];
 
-/// Longest time until processes are gone.
+/// Longest time until something is there, or gone.
 const GONE_LIMIT: Duration = Duration::from_mins(1);
+/// Longest time until processes have ended.
+const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// What the model was told by the tools, joined.
 async fn seen(case: &Case<'_>) -> anyhow::Result<String> {
@@ -139,8 +141,9 @@ fn sleepers(case: &Case<'_>) -> usize {
     .count()
 }
 
+/// Well before the idle limit, at which Claude would be stopped anyway.
 async fn expect_nobody(case: &Case<'_>) -> anyhow::Result<()> {
-    until("the end of all that Claude started", GONE_LIMIT, async || {
+    until("the end of all that Claude started", END_LIMIT, async || {
         Ok((sleepers(case) == 0).then_some(()))
     })
     .await
