@@ -123,6 +123,7 @@ async fn endless(case: &Case<'_>) -> anyhow::Result<String> {
     })
     .await?;
     ensure!(sleepers(case) == 2, "{} processes sleep", sleepers(case));
+    ensure!(containers(case) > 0, "no phase is seen");
     Ok(checkpoint)
 }
 
@@ -134,11 +135,19 @@ fn number(case: &Case<'_>) -> usize {
 /// Processes that sleep for this case.
 fn sleepers(case: &Case<'_>) -> usize {
     let sought = format!("sleep\0{}\0", number(case));
+    processes("cmdline", |line| line == sought.as_bytes())
+}
+
+/// Containers of this case: the task document is in their environment.
+fn containers(case: &Case<'_>) -> usize {
+    let sought = case.repo.as_bytes();
+    processes("environ", |all| all.windows(sought.len()).any(|part| part == sought))
+}
+
+/// Processes of which a file in `/proc` is so.
+fn processes(file: &str, is_so: impl Fn(&[u8]) -> bool) -> usize {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    all.filter(|entry| {
-        fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == sought.as_bytes())
-    })
-    .count()
+    all.filter(|entry| fs::read(entry.path().join(file)).is_ok_and(|found| is_so(&found))).count()
 }
 
 /// Well before the idle limit, at which Claude would be stopped anyway.
@@ -146,7 +155,10 @@ async fn expect_nobody(case: &Case<'_>) -> anyhow::Result<()> {
     until("the end of all that Claude started", END_LIMIT, async || {
         Ok((sleepers(case) == 0).then_some(()))
     })
-    .await
+    .await?;
+    // The saver waits for the last work within the grace period.
+    until("the end of all phases", GONE_LIMIT, async || Ok((containers(case) == 0).then_some(())))
+        .await
 }
 
 async fn a_second_ctrl_c_ends_everything_at_once(case: Case<'_>) -> anyhow::Result<()> {
