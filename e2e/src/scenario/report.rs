@@ -1,6 +1,6 @@
 //! How one play of a scenario ended.
 //!
-//! Not here: playing it ([`super::run`]).
+//! Not here: playing it ([`mod@super::run`]).
 
 use std::time::{Duration, Instant};
 
