@@ -81,7 +81,7 @@ pub async fn run(options: &Options, state: &Path) -> Result<u8, Error> {
     introduce(&view, &task, &sandbox, &missing, &credentials.sources);
     record.note_work(&work)?;
     let lent = sandbox.lend_programs(&work);
-    lent.map_err(|error| Error::File("the Claude Code CLI".to_owned(), error))?;
+    lent.map_err(|error| Error::File("for the agent's user".to_owned(), error))?;
     let course = Course {
         task,
         host: &host,
@@ -188,7 +188,8 @@ fn claude(options: &Options, path: &str) -> Result<PathBuf, Error> {
         return Ok(found.unwrap_or_default());
     }
     let found = found.ok_or_else(|| {
-        let words = "there is no `claude` in the PATH: install Claude Code, or name it by --claude";
+        let words = "there is no `claude` in the PATH: install Claude Code, name it by --claude, or \
+             use --sandbox podman or docker, whose image has its own";
         Error::Input(words.to_owned())
     })?;
     let real = found.canonicalize();

@@ -40,9 +40,15 @@ impl Plain {
     /// root, it often lies in root's home.
     ///
     /// # Errors
-    /// When it cannot be copied.
+    /// When it cannot be copied, or that user cannot reach `work` either.
     pub fn lend_programs(&mut self, work: &Path) -> io::Result<()> {
-        if self.host.agent().is_some() && !is_open(&self.host.claude) {
+        let Some(agent) = self.host.agent() else { return Ok(()) };
+        if !is_on_an_open_way(&work.join("claude")) {
+            let words =
+                format!("user {agent} cannot reach {}: choose another --work-dir", work.display());
+            return Err(io::Error::other(words));
+        }
+        if !is_open(&self.host.claude) {
             let copy = work.join("claude");
             fs::copy(&self.host.claude, &copy)?;
             fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
@@ -68,10 +74,16 @@ impl Plain {
 
 /// Whether every user may reach and execute a program.
 fn is_open(program: &Path) -> bool {
-    let may = |path: &Path, bits: u32| {
-        path.metadata().is_ok_and(|meta| meta.permissions().mode() & bits == bits)
-    };
-    may(program, 0o005) && program.ancestors().skip(1).all(|folder| may(folder, 0o001))
+    lets_everybody(program, 0o005) && is_on_an_open_way(program)
+}
+
+/// Whether every user may go through the directories that lead to a file.
+fn is_on_an_open_way(file: &Path) -> bool {
+    file.ancestors().skip(1).all(|folder| lets_everybody(folder, 0o001))
+}
+
+fn lets_everybody(path: &Path, bits: u32) -> bool {
+    path.metadata().is_ok_and(|meta| meta.permissions().mode() & bits == bits)
 }
 
 #[cfg(test)]
