@@ -1,4 +1,6 @@
 //! Runs scenarios side by side and tells how each ended.
+//!
+//! Not here: playing one at both places ([`super::twins`]).
 
 use futures::StreamExt;
 
