@@ -56,7 +56,13 @@ fn commands(sandbox: &Sandbox) -> String {
         }
         let names: Vec<_> = env.iter().map(|(name, _)| name.as_str()).collect();
         let all = if inherits { " and the caller's" } else { "" };
-        write!(text, "\n  # variables: {}{all}\n\n", names.join(" ")).unwrap();
+        write!(text, "\n  # variables: {}{all}\n", names.join(" ")).unwrap();
+        if let Some(kill) = sandbox.kill(&container(name)) {
+            let words: Vec<_> = kill.args.iter().map(|word| word.to_str().unwrap()).collect();
+            writeln!(text, "  # to end it: {} {}", kill.program.display(), words.join(" "))
+                .unwrap();
+        }
+        text += "\n";
     }
     text
 }

@@ -1,5 +1,4 @@
-//! A scenario played on the cluster and on this machine at the same time, which must come to the
-//! same end.
+//! A scenario played on the cluster and then on this machine, which must come to the same end.
 //!
 //! Not here: what is the same ([`super::alike`]).
 
@@ -22,7 +21,9 @@ pub async fn play_twice(site: &Site, scenario: &Scenario) -> [Report; 2] {
             Err(error) => (Report::new(name, begin, Err(error)), None),
         }
     };
-    let (there, (mut local, here)) = futures::join!(there, local);
+    // One after the other: both at once would only make both slow.
+    let there = there.await;
+    let (mut local, here) = local.await;
     if let (None, None, Some(here)) = (&there.failure, &local.failure, here) {
         let alike = expect_alike(&cluster, &here).await;
         local.failure = alike.err().map(|error| format!("{error:#}"));

@@ -62,10 +62,16 @@ fn counts(output: &str) -> (usize, usize) {
     })
 }
 
-/// What failed, without the lines of tests that passed.
+/// What failed, without the lines of tests that passed and of cargo's own steps.
 fn failures(output: &str) -> String {
-    let passed = |line: &&str| line.starts_with("test ") && line.ends_with("... ok");
-    output.lines().filter(|line| !passed(line)).collect::<Vec<_>>().join("\n")
+    const STEPS: [&str; 6] =
+        ["Compiling ", "Running ", "Finished ", "Doc-tests ", "Downloaded ", "running "];
+    let is_told = |line: &&str| {
+        let passed = line.starts_with("test ") && line.ends_with("... ok");
+        let step = STEPS.iter().any(|step| line.trim_start().starts_with(step));
+        !(passed || step || line.trim().is_empty())
+    };
+    output.lines().filter(is_told).collect::<Vec<_>>().join("\n")
 }
 
 fn tail(output: &str) -> String {
@@ -75,7 +81,7 @@ fn tail(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::counts;
+    use super::{counts, failures};
 
     #[test]
     fn results_of_all_test_programs_are_added_up() {
@@ -83,5 +89,13 @@ mod tests {
             test result: ok. 14 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
             test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n";
         assert_eq!(counts(output), (17, 2));
+    }
+
+    #[test]
+    fn a_failure_is_not_hidden_by_what_cargo_says_of_its_steps() {
+        let output = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\n---- b stdout ----\n\
+            thread 'b' panicked at x.rs:1:2:\n   Compiling crd v0.1.0\n     Running tests/x.rs\n";
+        let told = "test b ... FAILED\n---- b stdout ----\nthread 'b' panicked at x.rs:1:2:";
+        assert_eq!(failures(output), told);
     }
 }

@@ -57,19 +57,7 @@ pub enum Entry {
 impl Bubblewrap {
     /// The command that runs `container`.
     pub fn start(&self, container: &Container) -> Start {
-        let mut args: Vec<OsString> = Vec::new();
-        // It cannot type into the caller's terminal, and sees no other process: its first is the
-        // phase, as in a Pod. That ends by itself when this program is killed.
-        add(&mut args, ["--new-session", "--unshare-pid", "--as-pid-1"]);
-        add(&mut args, ["--unshare-ipc", "--unshare-uts", "--hostname", "claudetask"]);
-        // What is made on the way to a mount would be closed to another user.
-        for way in ["/etc", "/home", "/var", "/sys", "/claudetask", TOOLS] {
-            add(&mut args, ["--dir", way]);
-        }
-        self.system(&mut args);
-        add(&mut args, ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"]);
-        // By it the guard, and runtimes such as Node's, know how much memory there is.
-        add(&mut args, ["--ro-bind-try", "/sys/fs/cgroup", "/sys/fs/cgroup"]);
+        let mut args = self.surroundings();
         for bind in container.binds() {
             add(&mut args, [if bind.read_only { "--ro-bind" } else { "--bind" }]);
             add(&mut args, [bind.from.as_os_str(), bind.to.as_ref()]);
@@ -84,6 +72,31 @@ impl Bubblewrap {
         let own = [("HOME", names::HOME_PATH), ("TMPDIR", names::TMP_PATH), ("PATH", &path)];
         env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
         Start { program: self.program.clone(), args, env, inherits: false }
+    }
+
+    /// A command that succeeds where a container can be kept apart like this.
+    pub fn trial(&self) -> Start {
+        let mut args = self.surroundings();
+        add(&mut args, ["/usr/bin/true"]);
+        Start { program: self.program.clone(), args, env: Vec::new(), inherits: false }
+    }
+
+    /// Namespaces, and what every container sees of the machine.
+    fn surroundings(&self) -> Vec<OsString> {
+        let mut args = Vec::new();
+        // It cannot type into the caller's terminal, and sees no other process: its first is the
+        // phase, as in a Pod. That ends by itself when this program is killed.
+        add(&mut args, ["--new-session", "--unshare-pid", "--as-pid-1"]);
+        add(&mut args, ["--unshare-ipc", "--unshare-uts", "--hostname", "claudetask"]);
+        // What is made on the way to a mount would be closed to another user.
+        for way in ["/etc", "/home", "/var", "/sys", "/claudetask", TOOLS] {
+            add(&mut args, ["--dir", way]);
+        }
+        self.system(&mut args);
+        add(&mut args, ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"]);
+        // By it the guard, and runtimes such as Node's, know how much memory there is.
+        add(&mut args, ["--ro-bind-try", "/sys/fs/cgroup", "/sys/fs/cgroup"]);
+        args
     }
 
     fn system(&self, args: &mut Vec<OsString>) {

@@ -102,10 +102,16 @@ impl Engine {
         }
     }
 
-    /// The command that ends `container` at once.
+    /// The command that ends `container` at once, whatever state it is in: one whose client was
+    /// killed before it started would stay for ever.
     pub fn kill(&self, container: &Container) -> Start {
         let mut args = Vec::new();
-        add(&mut args, ["kill", "--signal", "KILL", &container.public_name()]);
+        add(&mut args, ["rm", "--force"]);
+        if self.kind == Kind::Podman {
+            // Podman gives ten seconds to what it removes.
+            add(&mut args, ["--time", "0"]);
+        }
+        add(&mut args, [&container.public_name()]);
         Start { program: self.program.clone(), args, env: Vec::new(), inherits: true }
     }
 

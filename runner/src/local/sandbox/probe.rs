@@ -64,10 +64,10 @@ fn wrap(host: &Host) -> Result<Bubblewrap, Unusable> {
     }
     let program = find("bwrap", &host.path)
         .ok_or_else(|| fail("there is no `bwrap`; it is in the package bubblewrap".to_owned()))?;
-    let mut test = Command::new(&program);
-    test.args(["--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/", "--proc", "/proc"]);
-    answers(test.args(["--dev", "/dev", "/bin/true"])).map_err(fail)?;
-    Ok(Bubblewrap { host: host.clone(), program, system: bubblewrap::system() })
+    let found = Bubblewrap { host: host.clone(), program, system: bubblewrap::system() };
+    let trial = found.trial();
+    answers(Command::new(trial.program).args(trial.args)).map_err(fail)?;
+    Ok(found)
 }
 
 fn engine(kind: Kind, wish: &Wish, host: &Host) -> Result<Engine, Unusable> {
