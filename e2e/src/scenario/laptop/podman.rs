@@ -1,6 +1,6 @@
 //! Tasks in containers of Podman.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use crd::Reason;
 use crd::status::PhaseState::Succeeded;
 
@@ -65,7 +65,8 @@ pub async fn a_second_ctrl_c_ends_the_container_too(case: Case<'_>) -> anyhow::R
 }
 
 async fn expect_no_container(podman: &Podman, case: &Case<'_>) -> anyhow::Result<()> {
-    let own = format!("name=claudetask-{}-", case.name);
+    let uid = case.current().await?.metadata.uid.context("no UID")?;
+    let own = format!("name=claudetask-{}-{}", case.name, &uid[..8]);
     until("the containers to be gone", super::GONE_LIMIT, async || {
         let listed = capture(podman.command().args(["ps", "--all", "--quiet", "--filter", &own]))?;
         Ok(listed.trim().is_empty().then_some(()))
