@@ -129,7 +129,7 @@ pub fn side_by_side() -> Vec<Scenario> {
     .concat()
 }
 
-/// Scenarios that wait for their turn on the second node most of the time; played by themselves.
+/// Scenarios that wait for their turn on the second node most of the time; played beside the others.
 pub fn on_the_second_node() -> Vec<Scenario> {
     nodes::ALL.to_vec()
 }

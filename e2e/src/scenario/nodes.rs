@@ -16,7 +16,7 @@ use super::caught::{WORK, checkpoint, in_run};
 use super::deletion::expect_second;
 use super::meanwhile::expect_no_checkpoint;
 use super::outpost::There;
-use super::pod::{expect_told_of_earlier_work, first_attempt, jobs, pods};
+use super::pod::{expect_told_of_earlier_work, first_attempt, jobs, pods, when_running};
 use super::verdict::Verdict;
 use crate::cluster::second::{self, SecondNode};
 use crate::cluster::settings::Pressure;
@@ -198,6 +198,9 @@ async fn a_node_that_is_silent_for_two_minutes_costs_nothing(case: Case<'_>) -> 
         case.script(std::iter::once(begin).chain(busy).chain([Step::text("Done.")])).await?;
         case.start(|_| ()).await?;
         case.at_gate().await?;
+        // Claude is quicker than the kubelet tells of it: one that never told of Run would leave a Pod
+        // in which nothing starts.
+        when_running(case, Phase::Run).await?;
         there.node(SecondNode::kill_kubelet).await?;
         case.open_gate().await?;
         let back = Timestamp::now() + SILENCE;

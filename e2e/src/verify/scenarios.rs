@@ -18,13 +18,13 @@ const ON_SECOND_NODE: usize = 2;
 /// The scenarios to play.
 pub struct Chosen {
     together: Vec<Scenario>,
-    second: Vec<Scenario>,
+    beside: Vec<Scenario>,
     alone: Vec<Scenario>,
 }
 
 impl Chosen {
     fn all(&self) -> impl Iterator<Item = &Scenario> {
-        [&self.together, &self.second, &self.alone].into_iter().flatten()
+        [&self.together, &self.beside, &self.alone].into_iter().flatten()
     }
 }
 
@@ -34,7 +34,7 @@ pub fn choose(only: Option<&str>) -> Result<Chosen> {
     let chosen = |all: Vec<Scenario>| all.into_iter().filter(wanted).collect();
     let chosen = Chosen {
         together: chosen(scenario::side_by_side()),
-        second: chosen(scenario::on_the_second_node()),
+        beside: chosen(scenario::on_the_second_node()),
         alone: chosen(scenario::one_by_one()),
     };
     ensure!(
@@ -56,9 +56,8 @@ pub async fn part(cluster: &Arc<Cluster>, chosen: &Chosen, tally: &mut Tally) ->
         let end = report.failure.clone().map_or(Ok(()), Err);
         tally.borrow_mut().count(&report.name, report.took, end);
     };
-    scenario::run(&site, &chosen.together, SIDE_BY_SIDE, tell).await;
-    // A kubelet that comes back on a busy machine is slow to tell what still runs.
-    scenario::run(&site, &chosen.second, ON_SECOND_NODE, tell).await;
+    let beside = scenario::run(&site, &chosen.beside, ON_SECOND_NODE, tell);
+    futures::join!(scenario::run(&site, &chosen.together, SIDE_BY_SIDE, tell), beside);
     scenario::run(&site, &chosen.alone, 1, tell).await;
     site.clear().await
 }
@@ -74,6 +73,6 @@ mod tests {
         let one = choose(Some("admission::a_limit_range")).unwrap();
         assert_eq!((one.together.len(), one.all().count()), (1, 1));
         let all = choose(None).unwrap();
-        assert!([&all.together, &all.second, &all.alone].iter().all(|part| !part.is_empty()));
+        assert!([&all.together, &all.beside, &all.alone].iter().all(|part| !part.is_empty()));
     }
 }
