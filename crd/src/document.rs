@@ -6,9 +6,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Usd;
 use crate::network::Proxy;
 use crate::spec::{Claude, ClaudeTask, Push, Rebase, Repository};
+use crate::{Usd, names};
 
 /// Largest encoded document in bytes: one environment string above 128 KiB fails the start of a
 /// container without a message (Linux `MAX_ARG_STRLEN`).
@@ -135,7 +135,7 @@ impl TaskDocument {
         Ok(Self {
             namespace: task.metadata.namespace.clone().ok_or(Unwritable::Anonymous("namespace"))?,
             name: task.metadata.name.clone().ok_or(Unwritable::Anonymous("name"))?,
-            checkpoint_ref: format!("{checkpoint_prefix}{uid}"),
+            checkpoint_ref: names::checkpoint_ref(checkpoint_prefix, &uid),
             uid,
             attempt,
             branch: task.push_branch(),

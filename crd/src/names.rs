@@ -92,3 +92,8 @@ pub const TRAILER: &str = "ClaudeTask";
 
 /// Default prefix of checkpoint refs; the task's UID follows.
 pub const CHECKPOINT_PREFIX: &str = "refs/claudetask/";
+
+/// Full name of the ref that holds the saved work of the task with this UID.
+pub fn checkpoint_ref(prefix: &str, uid: &str) -> String {
+    format!("{prefix}{uid}")
+}

@@ -70,7 +70,7 @@ impl Dirs {
             stop: volume(names::STOP),
             home: root.join(mounts::home(name)),
             tmp: root.join(mounts::tmp(name)),
-            message: root.join(format!("message-{name}")),
+            message: root.join(message(name)),
         }
     }
 
@@ -114,4 +114,9 @@ impl Dirs {
     pub fn worktree(&self) -> PathBuf {
         self.workspace.join("repo")
     }
+}
+
+/// Name of the file with the last words of a container, where its volumes are directories.
+pub fn message(container: &str) -> String {
+    format!("message-{container}")
 }

@@ -12,7 +12,7 @@ use crd::attempts::{self, Cause};
 use crd::document::Unwritable;
 use crd::fold::{Ending, PhaseFacts};
 use crd::span::after;
-use crd::{ClaudeTask, ClaudeTaskStatus, Reason, TaskDocument, quantity};
+use crd::{ClaudeTask, ClaudeTaskStatus, Reason, TaskDocument, names, quantity};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
@@ -225,7 +225,7 @@ impl Course<'_> {
     /// The ref that holds what was saved.
     fn checkpoint(&self) -> String {
         let uid = self.task.metadata.uid.as_deref().unwrap_or_default();
-        format!("{}{uid}", self.settings.checkpoint_prefix)
+        names::checkpoint_ref(&self.settings.checkpoint_prefix, uid)
     }
 
     fn deadline(&self) -> Timestamp {

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use crd::names::{self, Mount};
 use crd::{Phase, mounts};
 
-use super::sandbox::{Host, PASSWD, Sandbox, message};
+use super::sandbox::{Host, PASSWD, Sandbox};
 use super::secrets::GitSecret;
+use crate::dirs::message;
 use crate::handoff;
 
 /// May be read by everybody who gets there.

@@ -21,6 +21,8 @@ use bubblewrap::Bubblewrap;
 use engine::Engine;
 use plain::Plain;
 
+use crate::dirs::message;
+
 /// What keeps the agent from the rest of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -155,11 +157,6 @@ impl Container<'_> {
         binds.push(bind(&message(self.name), names::TERMINATION_LOG, false));
         binds
     }
-}
-
-/// Name of the file with a container's last words.
-pub fn message(container: &str) -> String {
-    format!("message-{container}")
 }
 
 /// Name of the file with the users that a container knows.
