@@ -37,6 +37,20 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// Plays the scenario that is this function; its failure tells what became of the task, too.
+    pub async fn play<P: Future<Output = anyhow::Result<()>>>(
+        site: &'a Site,
+        function: &str,
+        play: impl FnOnce(Case<'a>) -> P,
+    ) -> anyhow::Result<()> {
+        let case = Case::new(site, function);
+        let name = case.name.clone();
+        let Err(error) = play(case).await else { return Ok(()) };
+        // Not each scenario has a task, and not each task is still there.
+        let account = site.account(&name).await.unwrap_or_default();
+        Err(anyhow::anyhow!("{error:#}\n{account}"))
+    }
+
     /// The corner of the scenario that is this function.
     pub fn new(site: &'a Site, function: &str) -> Self {
         let name = function.replace('_', "-");
@@ -93,8 +107,7 @@ impl<'a> Case<'a> {
 
     /// Returns when Claude waits at the gate, that is while Run goes on.
     pub async fn at_gate(&self) -> anyhow::Result<()> {
-        let waits = self.site.model.wait_until_waiting(&self.part, VERDICT_LIMIT).await;
-        self.explained(waits).await
+        self.site.model.wait_until_waiting(&self.part, VERDICT_LIMIT).await
     }
 
     /// Opens the gate.
@@ -116,8 +129,7 @@ impl<'a> Case<'a> {
 
     /// Returns when the rule holds a request.
     pub async fn held(&self, rule: u64) -> anyhow::Result<()> {
-        let held = self.site.git.wait_until_holding(rule, VERDICT_LIMIT).await;
-        self.explained(held).await
+        self.site.git.wait_until_holding(rule, VERDICT_LIMIT).await
     }
 
     /// The task as most scenarios want it, changed by `change`.
@@ -161,18 +173,10 @@ impl<'a> Case<'a> {
             let task = self.current().await?;
             let finished = task.status.as_ref().is_some_and(crd::ClaudeTaskStatus::is_finished);
             Ok(finished.then_some(task))
-        });
-        let task = self.explained(task.await).await?;
+        })
+        .await?;
         self.site.finish(&task).await?;
         Verdict::new(self.site, task)
-    }
-
-    /// The same, with what the task did meanwhile when it is a failure.
-    async fn explained<T>(&self, end: anyhow::Result<T>) -> anyhow::Result<T> {
-        match end {
-            Ok(value) => Ok(value),
-            Err(error) => Err(error.context(self.site.account(&self.name).await?)),
-        }
     }
 
     /// The task as it is now.

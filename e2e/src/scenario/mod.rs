@@ -92,9 +92,7 @@ macro_rules! scenario {
             name: concat!($subject, "::", stringify!($function)),
             twice: $twice,
             play: |site| {
-                Box::pin(async move {
-                    $function(crate::scenario::Case::new(site, stringify!($function))).await
-                })
+                Box::pin(crate::scenario::Case::play(site, stringify!($function), $function))
             },
         }
     };

@@ -113,9 +113,16 @@ impl Site {
     pub async fn account(&self, name: &str) -> anyhow::Result<String> {
         let status = serde_json::to_string(&self.task(name).await?.status)?;
         Ok(match &self.place {
-            Place::Cluster => status,
+            Place::Cluster => format!("{status}\n{}", self.asked_of_pods(name).await?),
             Place::Local(local) => format!("{status}\n{}", local.said(name).await),
         })
+    }
+
+    /// Annotations of the task's Pods, by which the operator asks them to stop.
+    async fn asked_of_pods(&self, name: &str) -> anyhow::Result<String> {
+        let task = format!("--selector={}={name}", names::LABEL_TASK);
+        let shown = r"-o=jsonpath={range .items[*]}{.metadata.name} {.metadata.annotations}{end}";
+        self.kubectl(&["get", "pods", "--namespace", &self.namespace, &task, shown]).await
     }
 
     /// Logs of every phase of a task's last Pod, or of every attempt that ran here, joined.

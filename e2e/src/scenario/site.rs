@@ -287,7 +287,7 @@ impl Site {
     }
 
     /// Runs kubectl and gives its output.
-    async fn kubectl(&self, args: &[&str]) -> anyhow::Result<String> {
+    pub(super) async fn kubectl(&self, args: &[&str]) -> anyhow::Result<String> {
         let mut kubectl = self.cluster.kubectl();
         kubectl.args(args);
         tokio::task::spawn_blocking(move || capture(&mut kubectl)).await?

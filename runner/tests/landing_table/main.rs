@@ -51,14 +51,16 @@ impl Tally {
 /// Works on these rows and checks that nothing is wrong with any.
 fn check(world: &World, rows: &[Row]) -> Tally {
     let (next, tally) = (AtomicUsize::new(0), Mutex::new(Tally::default()));
+    // Made one after the other: git reads all work trees to add one, and fails on a half-made one.
+    let benches: Vec<_> =
+        (0..WORKERS).map(|worker| Bench::new(world, &format!("worker-{worker}"))).collect();
     std::thread::scope(|scope| {
-        for worker in 0..WORKERS {
+        for (worker, bench) in benches.iter().enumerate() {
             let (next, tally) = (&next, &tally);
             scope.spawn(move || {
-                let bench = Bench::new(world, &format!("worker-{worker}"));
                 let git = row::trusted(world, &format!("trusted-{worker}"));
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let expected = oracle::expect(&bench, row);
+                    let expected = oracle::expect(bench, row);
                     let complaint = row.complaint(&git, &expected);
                     tally.lock().unwrap().count(&row.name(), &expected, complaint);
                 }
