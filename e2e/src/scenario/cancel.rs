@@ -25,8 +25,11 @@ super::scenarios!["cancel", twice:
     of_a_push_that_has_happened_it_comes_too_late,
 ];
 
-/// Longest time until a request to stop is in the container.
-const TOLD_LIMIT: Duration = Duration::from_secs(15);
+/// Longest time until a request to stop is in the container: the kubelet promises to show a changed
+/// annotation within its sync period of a minute and the half that it adds at random.
+const TOLD_LIMIT: Duration = Duration::from_secs(90);
+/// Longest time until a finished task's Job and Pod are gone.
+const GONE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Cancels, and returns when the phase's container has been told.
 async fn cancel_in(case: &Case<'_>, phase: Phase) -> anyhow::Result<()> {
@@ -63,7 +66,7 @@ async fn in_clone_it_does_not_wait_for_a_silent_server(case: Case<'_>) -> anyhow
     case.site.git.release(rule).await?;
     verdict.expect(Reason::Cancelled)?;
     verdict.expect_phases([Failed, Skipped, Skipped, Skipped, Skipped])?;
-    until("Job and Pod to be gone", TOLD_LIMIT, async || {
+    until("Job and Pod to be gone", GONE_LIMIT, async || {
         let gone =
             !case.has_pods() || jobs(&case).await?.is_empty() && pods(&case).await?.is_empty();
         Ok(gone.then_some(()))
@@ -76,12 +79,12 @@ async fn in_clone_it_does_not_wait_for_a_silent_server(case: Case<'_>) -> anyhow
 
 async fn in_rebase_it_keeps_the_finished_work(case: Case<'_>) -> anyhow::Result<()> {
     let rule = in_rebase(&case).await?;
-    cancel_in(&case, Phase::Rebase).await?;
-    case.site.git.release(rule).await?;
+    case.cancel().await?;
+    // The server stays silent until then: once it answers, the landing may be quicker than the look
+    // for a request, which is made five times in a second.
     let verdict = stopped(&case, &WORK).await?;
-    // A request is looked for five times in a second: the landing may be quicker.
-    ensure!(verdict.state(Phase::Run) == Some(Succeeded), "{:?}", verdict.status.phases);
-    ensure!(verdict.state(Phase::Push) != Some(Succeeded), "{:?}", verdict.status.phases);
+    case.site.git.release(rule).await?;
+    verdict.expect_phases([Succeeded, Succeeded, Failed, Skipped, Skipped])?;
     case.expect_model_requests(2).await
 }
 
