@@ -1,0 +1,138 @@
+//! Which tasks of a list are shown: what its query asks for.
+//!
+//! Not here: which tasks the caller may see.
+
+use std::sync::Arc;
+
+use crd::status::ConditionStatus;
+use crd::{ClaudeTask, Reason};
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
+
+use crate::page::state::State;
+use crate::page::{facts, format};
+
+/// What is asked for, as it stands in the query; an empty text asks for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Filter {
+    /// A state such as `running` or `failed`, or a display phase such as `Pushing`.
+    pub phase: String,
+    /// Namespace of the task.
+    pub namespace: String,
+    /// Who asked for it.
+    pub requester: String,
+    /// Words that all occur in its name, namespace, repository, branch, requester, prompt or
+    /// verdict, whatever their case.
+    pub text: String,
+    /// Address of the repository.
+    pub repository: String,
+    /// Reason of the verdict, such as `VerificationFailed`.
+    pub verdict: String,
+    /// Day of the verdict in UTC, such as `2026-01-31`.
+    pub day: String,
+    /// First day of the verdict in UTC.
+    pub since: String,
+    /// `any` for tasks whose rebase had conflicts, `resolved` or `unresolved` for some of them.
+    pub conflicts: String,
+}
+
+impl Filter {
+    /// The tasks that it keeps, in the order in which they came.
+    pub fn apply(&self, tasks: &[Arc<ClaudeTask>]) -> Vec<Arc<ClaudeTask>> {
+        tasks.iter().filter(|task| self.keeps(task)).cloned().collect()
+    }
+
+    /// True for a task that has all that is asked for.
+    pub fn keeps(&self, task: &ClaudeTask) -> bool {
+        let exactly = |asked: &str, has: &str| asked.is_empty() || asked == has;
+        exactly(&self.namespace, facts::namespace(task))
+            && exactly(&self.requester, facts::requester(task).unwrap_or_default())
+            && exactly(&self.repository, &task.spec.repository.url)
+            && exactly(&self.verdict, facts::reason(task).map_or("", Reason::as_str))
+            && self.keeps_phase(task)
+            && self.keeps_day(task)
+            && self.keeps_conflicts(task)
+            && self.keeps_text(task)
+    }
+
+    /// True when nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Address of the list with this filter.
+    pub fn href(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.entries().into_iter().filter(|(_, value)| !value.is_empty()) {
+            query.append_pair(name, value);
+        }
+        let query = query.finish();
+        if query.is_empty() { "/".to_owned() } else { format!("/?{query}") }
+    }
+
+    /// Name and value of each thing that can be asked for.
+    pub fn entries(&self) -> [(&'static str, &str); 9] {
+        [
+            ("phase", &self.phase),
+            ("namespace", &self.namespace),
+            ("requester", &self.requester),
+            ("text", &self.text),
+            ("repository", &self.repository),
+            ("verdict", &self.verdict),
+            ("day", &self.day),
+            ("since", &self.since),
+            ("conflicts", &self.conflicts),
+        ]
+    }
+
+    fn keeps_phase(&self, task: &ClaudeTask) -> bool {
+        let shown = task.status.as_ref().and_then(|status| status.phase);
+        self.phase.is_empty()
+            || State::of(task).word().eq_ignore_ascii_case(&self.phase)
+            || shown.is_some_and(|phase| phase.as_str().eq_ignore_ascii_case(&self.phase))
+    }
+
+    fn keeps_day(&self, task: &ClaudeTask) -> bool {
+        if self.day.is_empty() && self.since.is_empty() {
+            return true;
+        }
+        // Days are written so that their order is that of their texts.
+        facts::finished_at(task).map(format::day).is_some_and(|day| {
+            (self.day.is_empty() || day == self.day) && (self.since.is_empty() || day >= self.since)
+        })
+    }
+
+    fn keeps_conflicts(&self, task: &ClaudeTask) -> bool {
+        let conflicts = facts::conflicts(task);
+        let resolved = conflicts.is_some_and(|conflicts| conflicts.resolved_by.is_some());
+        match self.conflicts.as_str() {
+            "" => true,
+            "resolved" => resolved,
+            "unresolved" => conflicts.is_some() && !resolved,
+            _ => conflicts.is_some(),
+        }
+    }
+
+    fn keeps_text(&self, task: &ClaudeTask) -> bool {
+        if self.text.trim().is_empty() {
+            return true;
+        }
+        let verdict = facts::verdict(task);
+        let finished = verdict.filter(|verdict| verdict.status != ConditionStatus::Unknown);
+        let haystack = [
+            facts::name(task),
+            facts::namespace(task),
+            &task.spec.repository.url,
+            facts::start(task),
+            &task.push_branch(),
+            facts::requester(task).unwrap_or_default(),
+            &task.spec.prompt,
+            finished.map_or("", |verdict| &verdict.reason),
+            verdict.map_or("", |verdict| &verdict.message),
+        ]
+        .join("\n")
+        .to_lowercase();
+        self.text.to_lowercase().split_whitespace().all(|word| haystack.contains(word))
+    }
+}
