@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_input_has_a_path_that_the_schema_knows() {
-        let crd = serde_json::to_value(crd::manifest::crd()).unwrap();
+        let crd = serde_json::to_value(crd::manifest::crd().unwrap()).unwrap();
         let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         for path in all().map(super::Input::path).filter(|path| path.starts_with("spec.")) {
             let known = path.split('.').fold(schema, |schema, part| &schema["properties"][part]);

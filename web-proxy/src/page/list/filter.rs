@@ -56,6 +56,13 @@ impl Filter {
             && self.keeps_text(task)
     }
 
+    /// The same without what is asked of state and verdict: what figures are counted over.
+    #[must_use]
+    pub fn whole_state(&self) -> Self {
+        let (phase, verdict, day) = (String::new(), String::new(), String::new());
+        Self { phase, verdict, day, ..self.clone() }
+    }
+
     /// True when nothing is asked for.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
