@@ -49,7 +49,8 @@ mod tests {
     fn no_script_writes_html_or_runs_text() {
         for (name, _, content) in FILES {
             let text = str::from_utf8(content).unwrap();
-            for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("]
+            {
                 assert!(!text.contains(word), "{name}: {word}");
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! Not here: how it is shown ([`super::marks`]) and its state ([`super::state`]).
 
+use std::fmt::Write;
+
 use crd::status::{Condition, ConflictSummary, DisplayPhase, SUCCEEDED, TaskResult};
 use crd::{ClaudeTask, Phase, Reason, Usd, names};
 use jiff::{SignedDuration, Timestamp};
@@ -136,9 +138,11 @@ fn annotation<'a>(task: &'a ClaudeTask, key: &str) -> Option<&'a str> {
 fn segment(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().fold(String::with_capacity(text.len()), |mut shown, byte| {
-        match plain(byte) {
-            true => shown.push(byte.into()),
-            false => shown.push_str(&format!("%{byte:02X}")),
+        if plain(byte) {
+            shown.push(byte.into());
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(shown, "%{byte:02X}");
         }
         shown
     })

@@ -96,13 +96,12 @@ fn answer(said: &Said, placed: &Placed<'_>) -> Markup {
 fn grouped(group: &Group, fields: &Fields, placed: &Placed<'_>) -> Markup {
     let inputs = html! {
         div.inputs {
-            @for input in group.inputs { (draw::input(input, fields.get(input.key), placed.of_input(input))) }
+            @for input in group.inputs { (draw::input(input, fields.get(input.key), &placed.of_input(input))) }
         }
     };
-    let in_use = group
-        .inputs
-        .iter()
-        .any(|input| !fields.get(input.key).trim().is_empty() || !placed.of_input(input).is_empty());
+    let in_use = group.inputs.iter().any(|input| {
+        !fields.get(input.key).trim().is_empty() || !placed.of_input(input).is_empty()
+    });
     html! {
         @match group.folded {
             None => { fieldset { legend { (group.title) } (inputs) } }

@@ -76,12 +76,11 @@ pub fn counted(number: impl Into<u64>, what: &str) -> String {
 pub fn words(name: &str) -> String {
     let mut shown = String::with_capacity(name.len() + 4);
     for (place, letter) in name.char_indices() {
-        match letter.is_uppercase() && place > 0 {
-            true => {
-                shown.push(' ');
-                shown.extend(letter.to_lowercase());
-            }
-            false => shown.push(letter),
+        if letter.is_uppercase() && place > 0 {
+            shown.push(' ');
+            shown.extend(letter.to_lowercase());
+        } else {
+            shown.push(letter);
         }
     }
     shown

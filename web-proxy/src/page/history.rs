@@ -8,7 +8,14 @@ use crd::ClaudeTask;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{Place, Shell, frame};
+use super::{Place, Shell, format, frame};
+
+mod chart;
+mod charts;
+mod figures;
+mod tables;
+
+use figures::Figures;
 
 /// How far back one looks.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -31,9 +38,40 @@ impl Range {
 
 /// The history of the `tasks` that the caller may see.
 pub fn history(shell: &Shell, tasks: &[Arc<ClaudeTask>], range: &Range) -> Markup {
+    let figures = Figures::of(tasks, range.count(), shell.now);
     let body = html! {
-        h1 { "History" }
-        p { (tasks.len()) " tasks, " (range.count()) " days" }
+        div.bar {
+            h1 { "History" }
+            (choice(range))
+        }
+        div data-live="history" {
+            @if figures.count == 0 {
+                div.empty {
+                    p { "No task ended in these days." }
+                    p { a.button href="/" { "Show all tasks" } }
+                }
+            } @else {
+                p.hint {
+                    (format::counted(figures.count as u64, "task")) " ended since " (figures.since)
+                    " (UTC) and cost " (format::money(figures.cost)) ". Tasks that are deleted are not counted."
+                }
+                div.charts { @for chart in charts::charts(&figures) { (chart.draw()) } }
+                (tables::table("By repository", "Repository", &figures.repositories, &figures.since))
+                (tables::table("By requester", "Requester", &figures.requesters, &figures.since))
+            }
+        }
     };
     frame(shell, "History", Place::History, &body)
+}
+
+fn choice(range: &Range) -> Markup {
+    html! {
+        nav.ranges aria-label="Days" {
+            @for days in Range::OFFERED {
+                a href={ "/history?days=" (days) } aria-current=[(days == range.count()).then_some("true")] {
+                    (days) " days"
+                }
+            }
+        }
+    }
 }

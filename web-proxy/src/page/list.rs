@@ -16,7 +16,7 @@ mod filter;
 mod row;
 
 pub use counts::Counts;
-pub use filter::Filter;
+pub use filter::{Filter, NOBODY};
 
 /// Rows of a page at most: more are slow to draw, and nobody reads them.
 const LONGEST: usize = 500;
@@ -43,7 +43,7 @@ pub fn list(
                 (nothing(shell, filter))
             } @else {
                 ol.rows {
-                    @for task in kept.iter().take(LONGEST) { (rows.row(task, activity(task))) }
+                    @for task in kept.iter().take(LONGEST) { (rows.row(task, activity(task).as_deref())) }
                 }
                 @if kept.len() > LONGEST {
                     p.hint {

@@ -43,10 +43,14 @@ pub fn elapsed(start: Timestamp, end: Option<Timestamp>, now: Timestamp) -> Mark
     }
 }
 
-/// A commit, cut; copied as a whole.
+/// A commit, cut; a click copies it as a whole.
 pub fn commit(id: &str) -> Markup {
     let short: String = id.chars().take(COMMIT).collect();
-    html! { code title=(id) { (short) } (copy(id, "the commit")) }
+    html! {
+        button.commit type="button" data-copy=(id) title=(id) aria-label={ (short) ", copy the commit" } {
+            code { (short) }
+        }
+    }
 }
 
 /// A text in monospace that can be copied.
@@ -61,7 +65,7 @@ pub fn copy(text: &str, what: &str) -> Markup {
     }
 }
 
-/// A figure with its unit cut off the line: nothing at all where there is none.
+/// An amount, in digits of one width.
 pub fn figure(text: &str) -> Markup {
     html! { span.figure { (text) } }
 }

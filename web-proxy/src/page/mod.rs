@@ -38,6 +38,7 @@ pub struct Shell {
 
 /// What the caller may do with a task; what is not allowed is not on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each right is one, and all can be had together")]
 pub struct Rights {
     /// Stop it.
     pub cancel: bool,
@@ -139,7 +140,7 @@ fn header(shell: &Shell, place: Place) -> Markup {
         html! { a href=(href) aria-current=[(to == place).then_some("page")] { (label) } }
     };
     html! {
-        header.top {
+        header.masthead {
             a.brand href="/" { "ClaudeTask" }
             @if shell.user.is_some() {
                 nav aria-label="Pages" {
@@ -149,6 +150,7 @@ fn header(shell: &Shell, place: Place) -> Markup {
                 }
             }
             div.who {
+                span.connection #watch role="status" {}
                 button.quiet #theme type="button" hidden { "Theme" }
                 @if let Some(user) = &shell.user { span.user title=(user) { (user) } }
                 @if shell.can_sign_out {

@@ -1,7 +1,5 @@
 //! Tasks in each state, for tests.
 
-use std::sync::Arc;
-
 use crd::ClaudeTask;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -37,11 +35,6 @@ pub fn task(name: &str, patches: &[Value]) -> ClaudeTask {
         merge(&mut object, patch);
     }
     serde_json::from_value(object).unwrap()
-}
-
-/// The same, as lists have them.
-pub fn shared(name: &str, patches: &[Value]) -> Arc<ClaudeTask> {
-    Arc::new(task(name, patches))
 }
 
 /// No operator has seen it.

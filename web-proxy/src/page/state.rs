@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn each_state_has_a_shape_of_its_own() {
-        let shapes: std::collections::HashSet<_> = State::OF_TASKS.iter().map(|s| s.shape()).collect();
+        let shapes: std::collections::HashSet<_> =
+            State::OF_TASKS.iter().map(|s| s.shape()).collect();
         assert_eq!(shapes.len(), State::OF_TASKS.len());
     }
 

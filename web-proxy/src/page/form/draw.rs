@@ -16,7 +16,7 @@ struct Drawn<'a> {
 }
 
 /// An input with this value and these errors.
-pub fn input(input: &Input, value: &str, errors: Vec<&str>) -> Markup {
+pub fn input(input: &Input, value: &str, errors: &[&str]) -> Markup {
     let id = input.id();
     let (hint, error) = (format!("{id}-hint"), format!("{id}-error"));
     let parts: Vec<_> = [(&hint, !input.hint.is_empty()), (&error, !errors.is_empty())]

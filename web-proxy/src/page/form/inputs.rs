@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn every_field_has_one_input_and_every_input_a_field() {
-        let fields: BTreeSet<_> = Fields::default().entries().into_iter().map(|(key, _)| key).collect();
+        let fields: BTreeSet<_> =
+            Fields::default().entries().into_iter().map(|(key, _)| key).collect();
         let inputs: BTreeSet<_> = all().map(|input| input.key).collect();
         assert_eq!(inputs, fields);
         assert_eq!(all().count(), fields.len());

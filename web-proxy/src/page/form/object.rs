@@ -115,7 +115,11 @@ fn value(kind: Kind, typed: &str) -> Option<Node> {
         // What is no number goes as it is: the apiserver says what is wrong with it.
         Kind::Number => text.parse().map_or_else(|_| Node::Text(text.to_owned()), Node::Number),
         Kind::Lines => Node::List(
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+            text.lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect(),
         ),
         Kind::Prose => {
             // Browsers send the lines of a text area with CR and LF.
@@ -123,4 +127,128 @@ fn value(kind: Kind, typed: &str) -> Option<Node> {
             Node::Text(text.strip_suffix('\n').unwrap_or(&text).to_owned())
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Fields;
+
+    fn fields(values: Value) -> Fields {
+        serde_json::from_value(values).unwrap()
+    }
+
+    /// The value at `path` when `typed` stands in the input `key`.
+    fn made(key: &str, typed: &str, path: &str) -> Option<Value> {
+        fields(json!({key: typed})).object().pointer(path).cloned()
+    }
+
+    #[test]
+    fn what_was_left_empty_is_left_out() {
+        assert_eq!(
+            fields(json!({"verify": "\r\n", "name": " ", "claude.maxTurns": ""})).object(),
+            json!({"apiVersion": "claudetask.dev/v1alpha1", "kind": "ClaudeTask",
+                "metadata": {"generateName": "task-"}})
+        );
+    }
+
+    #[test]
+    fn each_value_gets_the_form_that_its_field_has() {
+        let secret = json!({"name": "git"});
+        let disk = "environment.resources.limits.ephemeral-storage";
+        for (key, typed, path, value) in [
+            (
+                "repository.url",
+                " https://x/a.git ",
+                "/spec/repository/url",
+                json!("https://x/a.git"),
+            ),
+            ("repository.credentialsSecret", "git", "/spec/repository/credentialsSecret", secret),
+            ("prompt", "one\r\n\r\n two\r\n", "/spec/prompt", json!("one\n\n two")),
+            ("prompt", "one\n\n", "/spec/prompt", json!("one\n")),
+            ("verify", "a b\r\n\r\n  c \r\n", "/spec/verify", json!(["a b", "c"])),
+            ("rebase.maxRounds", "5", "/spec/rebase/maxRounds", json!(5)),
+            ("claude.maxTurns", "many", "/spec/claude/maxTurns", json!("many")),
+            ("retries", "-1", "/spec/retries", json!(-1)),
+            ("retries", "1.5", "/spec/retries", json!("1.5")),
+            ("claude.maxBudgetUSD", "2", "/spec/claude/maxBudgetUSD", json!("2")),
+            (disk, "5Gi", "/spec/environment/resources/limits/ephemeral-storage", json!("5Gi")),
+            ("push.author.name", "Bot", "/spec/push", json!({"author": {"name": "Bot"}})),
+            ("name", "a", "/metadata", json!({"name": "a"})),
+            ("namespace", "b", "/metadata/namespace", json!("b")),
+        ] {
+            assert_eq!(made(key, typed, path), Some(value), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_nobody_gave_begins_like_the_repository() {
+        for (url, name) in [
+            ("", "task-"),
+            ("https://git.example.com/acme/shop.git", "shop-"),
+            ("git@git.example.com:acme/My_Shop.git/", "my-shop-"),
+            ("https://git.example.com/acme/...", "task-"),
+            (&format!("https://x/{}", "a".repeat(80)), &format!("{}-", "a".repeat(50))),
+        ] {
+            let fields = Fields { url: url.to_owned(), ..Fields::default() };
+            assert_eq!(fields.generate_name().as_deref(), Some(name), "{url}");
+        }
+        assert_eq!(Fields { name: "a".to_owned(), ..Fields::default() }.generate_name(), None);
+    }
+
+    #[test]
+    fn the_yaml_reads_as_the_object_whatever_was_typed() {
+        let prompt = "First: this\r\n\r\n- then that\r\n  # and 'this' \"too\"";
+        let long = "word ".repeat(60);
+        let odd = [
+            "yes",
+            "12:30:45",
+            "0x10",
+            "1e3",
+            "null",
+            "~",
+            "- a",
+            "a: b",
+            "#",
+            "a\tb",
+            "\u{2028}x",
+        ];
+        for text in odd.into_iter().chain([prompt, long.as_str()]) {
+            let fields =
+                fields(json!({"prompt": text, "verify": text, "claude.maxBudgetUSD": "2"}));
+            let yaml = fields.yaml();
+            assert_eq!(serde_saphyr::from_str::<Value>(&yaml).unwrap(), fields.object(), "{yaml}");
+        }
+    }
+
+    #[test]
+    fn the_yaml_has_the_order_of_the_object() {
+        let yaml = fields(json!({
+            "retries": "2", "timeout": "1h", "verify": "x", "prompt": "x", "claude.model": "m",
+            "repository.url": "https://x/a/b.git", "repository.ref": "main", "name": "a",
+        }))
+        .yaml();
+        let keys: Vec<_> =
+            yaml.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())).collect();
+        let order = "apiVersion kind metadata name spec repository url ref prompt verify claude model timeout retries";
+        assert_eq!(keys.join(" "), order);
+    }
+
+    #[test]
+    fn an_object_that_is_filled_in_is_one_that_the_crd_reads() {
+        let object = fields(json!({
+            "name": "a", "repository.url": "https://x/a/b.git", "prompt": "x", "rebase.commits": "Squash",
+            "rebase.scope": "Anywhere", "rebase.conflicts": "Fail", "rebase.maxRounds": "2",
+            "push.author.name": "A", "push.author.email": "a@b", "push.options": "a\nb",
+            "claude.credentialsSecret": "c", "claude.model": "m", "claude.fallbackModel": "n",
+            "claude.maxTurns": "4", "claude.maxBudgetUSD": "0.5", "environment.setup": "s",
+            "environment.resources.requests.cpu": "1", "timeout": "90m", "retries": "1",
+            "ttlAfterFinished": "1h",
+        }))
+        .object();
+        let task: crd::ClaudeTask = serde_json::from_value(object).unwrap();
+        assert_eq!(task.spec.push.options, ["a", "b"]);
+        assert_eq!(task.spec.claude.max_turns, Some(4));
+    }
 }

@@ -12,6 +12,9 @@ use url::form_urlencoded;
 use crate::page::state::State;
 use crate::page::{facts, format};
 
+/// The requester of tasks that name none.
+pub const NOBODY: &str = "-";
+
 /// What is asked for, as it stands in the query; an empty text asks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -20,7 +23,7 @@ pub struct Filter {
     pub phase: String,
     /// Namespace of the task.
     pub namespace: String,
-    /// Who asked for it.
+    /// Who asked for it; [`NOBODY`] for tasks that do not say.
     pub requester: String,
     /// Words that all occur in its name, namespace, repository, branch, requester, prompt or
     /// verdict, whatever their case.
@@ -47,7 +50,7 @@ impl Filter {
     pub fn keeps(&self, task: &ClaudeTask) -> bool {
         let exactly = |asked: &str, has: &str| asked.is_empty() || asked == has;
         exactly(&self.namespace, facts::namespace(task))
-            && exactly(&self.requester, facts::requester(task).unwrap_or_default())
+            && exactly(&self.requester, facts::requester(task).unwrap_or(NOBODY))
             && exactly(&self.repository, &task.spec.repository.url)
             && exactly(&self.verdict, facts::reason(task).map_or("", Reason::as_str))
             && self.keeps_phase(task)
@@ -141,5 +144,82 @@ impl Filter {
         .join("\n")
         .to_lowercase();
         self.text.to_lowercase().split_whitespace().all(|word| haystack.contains(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::Filter;
+    use crate::page::samples;
+
+    fn kept(query: &serde_json::Value) -> String {
+        let mut api = samples::failed("api");
+        api.metadata.namespace = Some("infra".to_owned());
+        api.metadata.annotations = None;
+        api.spec.repository.url = "git@git.example.com:acme/api.git".to_owned();
+        let tasks: Vec<_> = [
+            samples::fresh("fresh"),
+            samples::running("running"),
+            samples::waiting("waiting"),
+            samples::pushed("pushed"),
+            api,
+            samples::cancelled("cancelled"),
+        ]
+        .into_iter()
+        .map(Arc::new)
+        .collect();
+        let filter: Filter = serde_json::from_value(query.clone()).unwrap();
+        let names: Vec<_> =
+            filter.apply(&tasks).iter().filter_map(|task| task.metadata.name.clone()).collect();
+        names.join(" ")
+    }
+
+    #[test]
+    fn only_what_has_all_that_is_asked_for_is_kept() {
+        for (query, names) in [
+            (json!({}), "fresh running waiting pushed api cancelled"),
+            (json!({"phase": "", "text": " "}), "fresh running waiting pushed api cancelled"),
+            (json!({"phase": "running"}), "running"),
+            (json!({"phase": "Pending"}), "fresh"),
+            (json!({"phase": "nonsense"}), ""),
+            (json!({"namespace": "infra"}), "api"),
+            (json!({"requester": "ana"}), "fresh running waiting pushed cancelled"),
+            (json!({"requester": "-"}), "api"),
+            (json!({"text": "SHOP login"}), "fresh running waiting pushed cancelled"),
+            (json!({"text": "cargo"}), "api"),
+            (json!({"text": "shop cargo"}), ""),
+            (json!({"repository": "git@git.example.com:acme/api.git"}), "api"),
+            (json!({"verdict": "Pushed"}), "pushed"),
+            (json!({"verdict": "RateLimited"}), ""),
+            (json!({"day": "2026-03-10"}), "pushed api"),
+            (json!({"since": "2026-03-09"}), "pushed api cancelled"),
+            (json!({"day": "2026-03-10", "phase": "failed"}), "api"),
+            (json!({"conflicts": "any"}), "pushed"),
+            (json!({"conflicts": "resolved"}), "pushed"),
+            (json!({"conflicts": "unresolved"}), ""),
+            (json!({"unknown": "x"}), "fresh running waiting pushed api cancelled"),
+        ] {
+            assert_eq!(kept(&query), names, "{query}");
+        }
+    }
+
+    #[test]
+    fn an_address_leads_to_the_same_list() {
+        let filter = Filter {
+            text: "a&b=c #ü".to_owned(),
+            repository: "https://git.example.com/x?y".to_owned(),
+            ..Filter::default()
+        };
+        let href = filter.href();
+        let query = href.strip_prefix("/?").unwrap();
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let object: serde_json::Map<_, _> =
+            pairs.map(|(key, value)| (key.into_owned(), value.into())).collect();
+        assert_eq!(serde_json::from_value::<Filter>(object.into()).unwrap(), filter);
+        assert_eq!(Filter::default().href(), "/");
     }
 }

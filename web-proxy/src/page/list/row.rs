@@ -21,12 +21,12 @@ pub struct Rows {
 
 impl Rows {
     /// The row of a task that does `activity`.
-    pub fn row(self, task: &ClaudeTask, activity: Option<String>) -> Markup {
+    pub fn row(self, task: &ClaudeTask, activity: Option<&str>) -> Markup {
         let state = State::of(task);
         let says = says(task, activity, self.now);
         let at = facts::finished_at(task).or_else(|| facts::created(task));
         html! {
-            li {
+            li data-key=(task.metadata.uid.as_deref().unwrap_or_default()) {
                 a.row href=(facts::href(task)) {
                     (marks::shape(state))
                     span.name {
@@ -72,7 +72,7 @@ fn cost(task: &ClaudeTask) -> Markup {
 }
 
 /// What there is to say about a task in its state.
-pub fn says(task: &ClaudeTask, activity: Option<String>, now: Timestamp) -> String {
+pub fn says(task: &ClaudeTask, activity: Option<&str>, now: Timestamp) -> String {
     let text = match State::of(task) {
         State::Running => running(task, activity),
         State::Succeeded => succeeded(task),
@@ -85,26 +85,26 @@ pub fn says(task: &ClaudeTask, activity: Option<String>, now: Timestamp) -> Stri
     log::one_line(&if is_stopping { format!("Cancelling · {text}") } else { text })
 }
 
-fn running(task: &ClaudeTask, activity: Option<String>) -> String {
+fn running(task: &ClaudeTask, activity: Option<&str>) -> String {
     let phase = facts::phase(task);
     let word = phase.map_or("Running", facts::phase_word);
     // A step of the phase itself begins with its container's name.
     let prefix = phase.map(|phase: Phase| format!("{}: ", phase.container())).unwrap_or_default();
-    match activity.as_deref().map(|activity| activity.strip_prefix(&prefix).unwrap_or(activity)) {
+    match activity.map(|activity| activity.strip_prefix(&prefix).unwrap_or(activity)) {
         Some(activity) if !activity.is_empty() => format!("{word} · {activity}"),
         _ => word.to_owned(),
     }
 }
 
 fn succeeded(task: &ClaudeTask) -> String {
-    let mut text = facts::verdict(task).map_or(String::new(), |verdict| format::words(&verdict.reason));
-    if let Some(conflicts) = facts::conflicts(task) {
-        text.push_str(&format!(", {}", format::counted(conflicts.count, "conflict")));
-    }
-    if let Some(diff) = facts::result(task).and_then(|result| result.diff) {
-        text.push_str(&format!(" · +{} −{}", diff.insertions, diff.deletions));
-    }
-    text
+    let reason = facts::verdict(task).map_or("", |verdict| &verdict.reason);
+    let conflicts = facts::conflicts(task)
+        .map(|conflicts| format!(", {}", format::counted(conflicts.count, "conflict")));
+    let diff = facts::result(task)
+        .and_then(|result| result.diff)
+        .map(|diff| format!(" · +{} −{}", diff.insertions, diff.deletions));
+    let (conflicts, diff) = (conflicts.unwrap_or_default(), diff.unwrap_or_default());
+    format!("{}{conflicts}{diff}", format::words(reason))
 }
 
 fn failed(task: &ClaudeTask) -> String {
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn each_state_says_what_is_most_useful_in_it() {
-        let turn = Some("turn 14 · Edit src/login.rs".to_owned());
-        let step = Some("run: starts Claude Code".to_owned());
+        let turn = Some("turn 14 · Edit src/login.rs");
+        let step = Some("run: starts Claude Code");
         for (task, activity, said) in [
             (samples::fresh("a"), None, "Pending"),
             (samples::queued("a"), None, "Pending: 2 tasks are before it."),
