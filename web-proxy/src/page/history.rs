@@ -52,7 +52,8 @@ pub fn history(shell: &Shell, tasks: &[Arc<ClaudeTask>], range: &Range) -> Marku
                 }
             } @else {
                 p.hint {
-                    (format::counted(figures.count as u64, "task")) " ended since " (figures.since)
+                    a href=(figures.list().href()) { (format::counted(figures.count as u64, "task")) }
+                    " ended since " (figures.since)
                     " (UTC) and cost " (format::money(figures.cost)) ". Tasks that are deleted are not counted."
                 }
                 div.charts { @for chart in charts::charts(&figures) { (chart.draw()) } }

@@ -19,7 +19,7 @@ pub struct Chart {
     /// What it shows.
     pub title: &'static str,
     /// The same in a sentence, with its sums.
-    pub description: String,
+    pub description: Markup,
     /// Class and word of each part of a bar, the lowest first.
     pub parts: &'static [(&'static str, &'static str)],
     /// A bar a day.

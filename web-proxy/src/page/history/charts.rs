@@ -4,6 +4,7 @@
 
 use crd::Usd;
 use jiff::SignedDuration;
+use maud::{Markup, html};
 
 use super::chart::{Bar, Chart, Value};
 use super::figures::{Figures, Sum};
@@ -19,10 +20,14 @@ pub fn charts(figures: &Figures) -> [Chart; 4] {
 fn finished(figures: &Figures) -> Chart {
     let [succeeded, failed, cancelled] =
         totals(figures, [|sum| sum.succeeded, |sum| sum.failed, |sum| sum.cancelled]);
+    let of = |state: State, count| total(count, &Filter { phase: state.key(), ..figures.list() });
     Chart {
         id: "finished",
         title: "Finished per day",
-        description: format!("{succeeded} succeeded, {failed} failed, {cancelled} were cancelled."),
+        description: html! {
+            (of(State::Succeeded, succeeded)) " succeeded, " (of(State::Failed, failed)) " failed, "
+            (of(State::Cancelled, cancelled)) " were cancelled."
+        },
         parts: &[("succeeded", "Succeeded"), ("failed", "Failed"), ("cancelled", "Cancelled")],
         bars: bars(figures, |day, sum| {
             let of =
@@ -41,7 +46,10 @@ fn cost(figures: &Figures) -> Chart {
     Chart {
         id: "cost",
         title: "Cost per day",
-        description: format!("{} in all, by the day of the verdict.", format::money(figures.cost)),
+        description: html! {
+            a href=(figures.list().href()) { (format::money(figures.cost)) }
+            " in all, by the day of the verdict."
+        },
         parts: &[("accent", "Cost")],
         bars: bars(figures, |day, sum| {
             let shown = if sum.count() > 0 { format::money(sum.cost) } else { String::new() };
@@ -55,8 +63,9 @@ fn duration(figures: &Figures) -> Chart {
     Chart {
         id: "duration",
         title: "Duration per day",
-        description: "Half of the tasks of a day took no longer than the median, nine of ten no longer than p90."
-            .to_owned(),
+        description: html! {
+            "Half of the tasks of a day took no longer than the median, nine of ten no longer than p90."
+        },
         parts: &[("accent", "Median"), ("faint", "p90")],
         bars: bars(figures, |day, sum| {
             let (median, p90) = (sum.percentile(50).unwrap_or(0), sum.percentile(90).unwrap_or(0));
@@ -74,14 +83,16 @@ fn duration(figures: &Figures) -> Chart {
 fn conflicts(figures: &Figures) -> Chart {
     let [resolved, unresolved, all] =
         totals(figures, [|sum| sum.resolved, |sum| sum.unresolved, Sum::count]);
+    let of = |conflicts: &str, count| {
+        total(count, &Filter { conflicts: conflicts.to_owned(), ..figures.list() })
+    };
     Chart {
         id: "conflicts",
         title: "Tasks with conflicts",
-        description: format!(
-            "{} of {}: Claude resolved those of {resolved}, those of {unresolved} stayed.",
-            resolved + unresolved,
-            format::counted(all, "task")
-        ),
+        description: html! {
+            (of("any", resolved + unresolved)) " of " (format::counted(all, "task")) ": Claude resolved those of "
+            (of("resolved", resolved)) ", those of " (of("unresolved", unresolved)) " stayed."
+        },
         parts: &[("succeeded", "Resolved by Claude"), ("failed", "Not resolved")],
         bars: bars(figures, |day, sum| {
             let of = |conflicts: &str, count| {
@@ -104,6 +115,11 @@ fn bars(figures: &Figures, values: impl Fn(&str, &Sum) -> Vec<Value>) -> Vec<Bar
 
 fn totals<const N: usize>(figures: &Figures, of: [fn(&Sum) -> u64; N]) -> [u64; N] {
     of.map(|of| figures.days.iter().map(|(_, sum)| of(sum)).sum())
+}
+
+/// A sum that leads to what it counts.
+fn total(count: u64, list: &Filter) -> Markup {
+    html! { a href=(list.href()) { (format::count(count)) } }
 }
 
 fn of_day(day: &str) -> Filter {

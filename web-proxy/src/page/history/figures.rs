@@ -97,6 +97,13 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// The list of all tasks that are counted.
+    pub fn list(&self) -> Filter {
+        Filter { since: self.since.clone(), ..Filter::default() }
+    }
+}
+
 impl Sum {
     /// Sums up finished tasks.
     fn of(tasks: &[&ClaudeTask], now: Timestamp) -> Self {
