@@ -125,7 +125,7 @@ fn preview(fields: &Fields) -> Markup {
             h2 #preview { "As it will be sent" }
             div.code {
                 (marks::copy(&yaml, "the YAML"))
-                pre #yaml tabindex="0" role="region" aria-labelledby="preview" { code { (yaml) } }
+                pre #yaml tabindex="0" role="region" aria-label="The object as YAML" { code { (yaml) } }
             }
             p.hint { "The same with kubectl, from a file " code { "task.yaml" } " with this content:" }
             pre.command tabindex="0" { code #kubectl { "kubectl " (verb) " -f task.yaml" } }

@@ -26,8 +26,8 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     let amount = match distance.abs() {
         0..45 if distance >= 0 => return "just now".to_owned(),
         0..90 => "1 min".to_owned(),
-        90..5400 => format!("{} min", (distance.abs() + 30) / 60),
-        5400..172_800 => format!("{} h", (distance.abs() + 1800) / 3600),
+        90..3570 => format!("{} min", (distance.abs() + 30) / 60),
+        3570..172_800 => format!("{} h", (distance.abs() + 1800) / 3600),
         172_800..2_592_000 => format!("{} d", distance.abs() / 86_400),
         _ => return day(at),
     };
@@ -118,7 +118,8 @@ mod tests {
             (44, "just now"),
             (60, "1 min ago"),
             (180, "3 min ago"),
-            (5399, "90 min ago"),
+            (3569, "59 min ago"),
+            (3570, "1 h ago"),
             (7200, "2 h ago"),
             (172_800, "2 d ago"),
             (2_592_000, "2026-01-30"),

@@ -78,7 +78,7 @@ fn nothing(shell: &Shell, filter: &Filter) -> Markup {
     html! {
         div.empty {
             @if !filter.is_empty() {
-                p { "No task is like that." }
+                p { "No task matches this filter." }
                 p { a.button href="/" { "Show all tasks" } }
             } @else if shell.may_create {
                 p { "No tasks yet. A task names a repository and says what Claude Code is to change in it." }

@@ -151,7 +151,9 @@ fn header(shell: &Shell, place: Place) -> Markup {
             }
             div.who {
                 span.connection #watch role="status" {}
-                button.quiet #theme type="button" hidden { "Theme" }
+                button.quiet #theme type="button" hidden {
+                    span aria-hidden="true" { "◐ " } span.unseen { "Theme: " } span.chosen {}
+                }
                 @if let Some(user) = &shell.user { span.user title=(user) { (user) } }
                 @if shell.can_sign_out {
                     form method="post" action="/logout" { button.quiet type="submit" { "Sign out" } }

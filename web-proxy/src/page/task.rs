@@ -69,7 +69,7 @@ fn prompt(task: &ClaudeTask) -> Markup {
     html! {
         section aria-labelledby="prompt" {
             h2 #prompt { "Prompt" }
-            pre.prose tabindex="0" role="region" aria-labelledby="prompt" { (task.spec.prompt) }
+            pre.prose tabindex="0" role="region" aria-label="Text of the prompt" { (task.spec.prompt) }
         }
     }
 }
@@ -122,7 +122,7 @@ fn log(task: &ClaudeTask) -> Markup {
                 }
                 a href={ (address) "?format=text" } { "as text" }
             }
-            div.lines tabindex="0" role="region" aria-labelledby="log-title" {}
+            div.lines tabindex="0" role="region" aria-label="Lines of the log" {}
             noscript { p.hint { "Without scripts the log is there " a href={ (address) "?format=text" } { "as text" } "." } }
         }
         script src=(super::assets::address("log.js")) defer {}

@@ -38,6 +38,9 @@
   const clock = (time) => { const at = new Date(time); return isNaN(at) ? "" : at.toTimeString().slice(0, 8); };
   const matches = (line) => (line.tool + " " + line.text).toLowerCase().includes(search.value.trim().toLowerCase());
 
+  // Paths as the repository has them: commands begin in the work tree anyway.
+  const withoutTree = (text) => text.replace("cd /workspace/repo && ", "").replaceAll("/workspace/repo/", "");
+
   // A new part begins with an attempt, a phase or a turn.
   function begin(line) {
     const before = part?.line;
@@ -56,7 +59,7 @@
 
   function what(line) {
     const cell = element("div", "what");
-    const text = (marks[line.kind] ?? "") + line.text;
+    const text = (marks[line.kind] ?? "") + (line.kind === "tool" ? withoutTree(line.text) : line.text);
     const tool = line.kind === "tool" ? element("span", "tool", `▸ ${line.tool || "tool"} `) : null;
     const isLong = line.kind !== "text" && (text.length > LONG || text.includes("\n"));
     if (!isLong) {
@@ -139,11 +142,16 @@
     wanted = line.element ? "" : line.id;
     if (!line.element) return schedule();
     for (const old of box.querySelectorAll(".here")) old.classList.remove("here");
-    const target = line.element === part || line.element.classList.contains("part") ? line.element.firstElementChild ?? line.element : line.element;
+    // A turn without words of its own is found at its first line.
+    const target = line.element.querySelector(".line") ?? line.element;
     target.classList.add("here");
-    target.scrollIntoView({ block: "start" });
-    // Parts before it that were never seen had a guessed height.
-    requestAnimationFrame(() => target.scrollIntoView({ block: "start" }));
+    // Parts that were never seen have a guessed height, so one look is not enough.
+    let looks = 5;
+    const settle = () => {
+      box.scrollTop += target.getBoundingClientRect().top - box.getBoundingClientRect().top - 8;
+      if (--looks > 0) requestAnimationFrame(settle);
+    };
+    settle();
     if (line.id) history.replaceState(null, "", "#" + line.id);
   }
 
@@ -230,8 +238,8 @@
     const line = lines.find((one) => (jump ? `${one.attempt}.${one.phase}.`.startsWith(jump + ".") : id && one.id === id));
     if (!line) return;
     event.preventDefault();
-    section.scrollIntoView({ block: "nearest" });
     show(line);
+    section.scrollIntoView({ block: "nearest" });
   });
   window.addEventListener("hashchange", () => {
     const line = lines.find((one) => "#" + one.id === location.hash);

@@ -31,7 +31,7 @@
     if (size < 45 && distance >= 0) return "just now";
     if (size >= 2592000) return new Date(at).toISOString().slice(0, 10);
     const amount = size < 90 ? "1 min"
-      : size < 5400 ? Math.trunc((size + 30) / 60) + " min"
+      : size < 3570 ? Math.trunc((size + 30) / 60) + " min"
       : size < 172800 ? Math.trunc((size + 1800) / 3600) + " h"
       : Math.trunc(size / 86400) + " d";
     return distance < 0 ? "in " + amount : amount + " ago";
@@ -84,7 +84,7 @@
     const button = document.getElementById("theme");
     const themes = ["auto", "light", "dark"];
     let chosen = document.documentElement.dataset.theme ?? "auto";
-    const show = () => say(button, "Theme: " + chosen);
+    const show = () => say(button.querySelector(".chosen"), chosen);
     button.hidden = false;
     button.addEventListener("click", () => {
       chosen = themes[(themes.indexOf(chosen) + 1) % themes.length];
@@ -293,6 +293,8 @@
   });
 
   theme();
+  // A choice filters by itself, and a text when Enter is pressed.
+  for (const one of all("form[data-auto] button")) one.hidden = true;
   decorate();
   watch();
   all("#task-form").forEach(preview);

@@ -47,7 +47,7 @@ pub fn input(input: &Input, value: &str, errors: &[&str]) -> Markup {
 
 fn control(drawn: &Drawn<'_>) -> Markup {
     match drawn.input.kind {
-        Kind::Prose => area(drawn, 8),
+        Kind::Prose => area(drawn, 6),
         Kind::Lines => area(drawn, 3),
         Kind::Choice(values) => choice(drawn, values),
         Kind::Line | Kind::Secret | Kind::Number => line(drawn),

@@ -90,8 +90,8 @@ fn conflicts(figures: &Figures) -> Chart {
         id: "conflicts",
         title: "Tasks with conflicts",
         description: html! {
-            (of("any", resolved + unresolved)) " of " (format::counted(all, "task")) ": Claude resolved those of "
-            (of("resolved", resolved)) ", those of " (of("unresolved", unresolved)) " stayed."
+            (of("any", resolved + unresolved)) " of " (format::counted(all, "task")) " had conflicts: "
+            (of("resolved", resolved)) " resolved by Claude, " (of("unresolved", unresolved)) " not resolved."
         },
         parts: &[("succeeded", "Resolved by Claude"), ("failed", "Not resolved")],
         bars: bars(figures, |day, sum| {

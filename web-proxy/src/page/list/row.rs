@@ -56,7 +56,7 @@ impl Rows {
 fn branch(task: &ClaudeTask) -> Markup {
     let commit = facts::result(task).and_then(|result| result.commit.as_deref());
     html! {
-        (facts::start(task)) " → " (task.push_branch())
+        span { (facts::start(task)) " → " (task.push_branch()) }
         @if let Some(commit) = commit { " " code { (commit.chars().take(10).collect::<String>()) } }
     }
 }

@@ -92,7 +92,7 @@ fn spent(task: &ClaudeTask, usage: Usage) -> Markup {
                 (format::count(usage.turns))
                 @if let Some(turns) = task.spec.claude.max_turns { ", at most " (format::count(turns)) " in one start" }
             }
-            @for (what, count) in tokens { dt { (what) } dd.figure { (format::count(count)) } }
+            @for (what, count) in tokens.into_iter().filter(|(_, count)| *count > 0) { dt { (what) } dd.figure { (format::count(count)) } }
         }
     }
 }
