@@ -26,6 +26,11 @@ pub const ANNOTATION_NOT_AFTER: &str = "claudetask.dev/not-after";
 pub const ANNOTATION_STOP: &str = "claudetask.dev/stop";
 /// Annotation on a finished task with its verdict as JSON, for a restore that drops the status.
 pub const ANNOTATION_VERDICT: &str = "claudetask.dev/verdict";
+/// Annotation on a task with the name of whom the web made it for, for display alone: anybody who
+/// may create a task can write it.
+pub const ANNOTATION_REQUESTED_BY: &str = "claudetask.dev/requested-by";
+/// Annotation on a task that was made to run another of its namespace again: the name of that one.
+pub const ANNOTATION_RETRY_OF: &str = "claudetask.dev/retry-of";
 /// kubectl's annotation that names the container of `kubectl logs POD` without `-c`.
 pub const ANNOTATION_DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
