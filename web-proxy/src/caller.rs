@@ -1,7 +1,6 @@
 //! Who asks, and how the apiserver is told so.
 //!
-//! Not here: how somebody proves who they are ([`crate::identity`]) and what they may do
-//! ([`crate::access`]).
+//! Not here: how somebody proves who they are, and what they may do.
 
 use std::collections::BTreeMap;
 use std::fmt;
