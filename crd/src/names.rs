@@ -8,6 +8,8 @@ pub const GROUP: &str = "claudetask.dev";
 pub const VERSION: &str = "v1alpha1";
 /// Kind of the custom resource.
 pub const KIND: &str = "ClaudeTask";
+/// Its name in addresses.
+pub const PLURAL: &str = "claudetasks";
 
 /// Label that says who made a Job or Pod.
 pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";

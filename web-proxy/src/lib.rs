@@ -1,9 +1,26 @@
 //! The web for ClaudeTasks: what kubectl can do with them, for people who never run it.
 //!
-//! The way of the data: a request names its caller ([`caller`]); what the caller may see is asked of
-//! the apiserver. Pages are made of plain values ([`page`]).
+//! The way of the data: a request passes [`guard`], names its caller ([`identity`], [`caller`]) and
+//! comes to a handler of the [`api`] or of the [`site`]. What it shows comes from one watch of all
+//! tasks ([`tasks`]), after the apiserver has said that the caller may see it ([`access`]); what it
+//! changes ([`mod@write`], [`object`]) is sent to the apiserver as the caller ([`apiserver`]). Pages are
+//! made of plain values ([`page`]).
 //!
 //! Not here: Jobs, beyond finding the Pod of a log, and rules of the spec, which the apiserver knows.
 
+pub mod access;
+pub mod api;
+pub mod apiserver;
+pub mod app;
 pub mod caller;
+pub mod config;
+pub mod guard;
+pub mod identity;
+pub mod object;
 pub mod page;
+pub mod place;
+pub mod server;
+pub mod site;
+pub mod streams;
+pub mod tasks;
+pub mod write;

@@ -1,0 +1,198 @@
+//! What a request is told when it cannot be done: a reason, a sentence, and fields.
+//!
+//! The apiserver's words reach the caller only when they are about the caller's own object; what
+//! else went wrong goes to the log. Not here: pages, which show the same.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use kube::core::Status;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::access::Unanswered;
+use crate::apiserver::Unsendable;
+use crate::identity::review::Unreviewed;
+use crate::object::Unfit;
+
+/// A field of the object, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Field {
+    /// Path, such as `spec.repository.url`; empty for the object as a whole.
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Error {
+    /// The HTTP status.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub code: u16,
+    /// One word, as Kubernetes has it: `Forbidden`, `NotFound`, `Invalid`.
+    pub reason: String,
+    /// A sentence for people.
+    pub message: String,
+    /// Fields that are wrong, where it is about some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+}
+
+impl Error {
+    fn new(code: StatusCode, reason: &str, message: impl Into<String>) -> Self {
+        let (reason, message) = (reason.to_owned(), message.into());
+        Self { code: code.as_u16(), reason, message, fields: Vec::new() }
+    }
+
+    /// The request says not who asks, or nothing that holds.
+    pub fn unauthorized() -> Self {
+        let text = "Sign in, or send a valid token as `Authorization: Bearer`.";
+        Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", text)
+    }
+
+    /// The caller may not do this in the namespace.
+    pub fn forbidden(verb: &str, resource: &str, namespace: &str) -> Self {
+        let text = format!("You may not {verb} {resource} in the namespace {namespace}.");
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", text)
+    }
+
+    /// A page of another site made the browser send this.
+    pub fn cross_site() -> Self {
+        let text = "This request came from a page of another site.";
+        Self::new(StatusCode::FORBIDDEN, "CrossSite", text)
+    }
+
+    /// There is no such task.
+    pub fn not_found(namespace: &str, name: &str) -> Self {
+        let text = format!("There is no task {name} in the namespace {namespace}.");
+        Self::new(StatusCode::NOT_FOUND, "NotFound", text)
+    }
+
+    /// The address or body cannot be read.
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", text)
+    }
+
+    /// More streams than one caller may have open.
+    pub fn too_many_streams(most: usize) -> Self {
+        let text = format!("You have {most} streams open; close one first.");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", text)
+    }
+
+    fn unavailable(error: &dyn std::error::Error) -> Self {
+        let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source())
+            .map(ToString::to_string)
+            .collect();
+        tracing::error!(error = chain.join(": "), "a request could not be answered");
+        let text = "The cluster does not answer as it should; try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
+    }
+}
+
+/// What the apiserver said to a write that was made as the caller.
+fn said(status: Status) -> Error {
+    let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !code.is_client_error() {
+        return Error::unavailable(&kube::Error::Api(Box::new(status)));
+    }
+    let causes = status.details.map(|details| details.causes).unwrap_or_default();
+    let fields = causes.into_iter();
+    let fields = fields.map(|cause| Field { field: cause.field, message: cause.message });
+    let fields = fields.collect();
+    Error { code: code.as_u16(), reason: status.reason, message: status.message, fields }
+}
+
+impl From<kube::Error> for Error {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => said(*status),
+            error => Self::unavailable(&error),
+        }
+    }
+}
+
+impl From<Unanswered> for Error {
+    fn from(error: Unanswered) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<Unreviewed> for Error {
+    fn from(error: Unreviewed) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<http::Error> for Error {
+    fn from(error: http::Error) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<crate::identity::session::NoRandom> for Error {
+    fn from(error: crate::identity::session::NoRandom) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<Unsendable> for Error {
+    fn from(_: Unsendable) -> Self {
+        Self::unauthorized()
+    }
+}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        let fields = vec![Field { field: unfit.field.to_owned(), message: unfit.message.clone() }];
+        let text = unfit.to_string();
+        Self { fields, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", text) }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (code, Json(self)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Error, Status};
+
+    fn status(text: serde_json::Value) -> kube::Error {
+        kube::Error::Api(Box::new(serde_json::from_value::<Status>(text).unwrap()))
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_callers_object_is_told_field_by_field() {
+        let error = Error::from(status(json!({
+            "code": 422, "reason": "Invalid", "message": "it is invalid",
+            "details": {"causes": [{"reason": "x", "field": "spec.prompt", "message": "blank"}]},
+        })));
+        assert_eq!((error.code, error.reason.as_str()), (422, "Invalid"));
+        assert_eq!(
+            (error.fields[0].field.as_str(), error.fields[0].message.as_str()),
+            ("spec.prompt", "blank")
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_cluster_is_not_told() {
+        let error = Error::from(status(json!({"code": 500, "message": "etcd at canary is full"})));
+        assert_eq!(error.code, 503);
+        assert!(!error.message.contains("canary"));
+        let dead = kube::Error::Service("canary".into());
+        assert!(!Error::from(dead).message.contains("canary"));
+    }
+}

@@ -1,0 +1,94 @@
+//! Settings, from arguments or environment; the only place that reads either.
+//!
+//! Not here: what a request says.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use jiff::SignedDuration;
+use url::Url;
+
+use crate::server::Bounds;
+
+/// Pages and an API for ClaudeTasks: create, watch and cancel with the rights that one has in the
+/// cluster.
+#[derive(Debug, Clone, Parser)]
+#[command(version, about)]
+pub struct Settings {
+    /// Address to listen at, without TLS: an Ingress or Gateway brings that.
+    #[arg(long, env = "WEB_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// How people prove who they are.
+    #[arg(long, env = "WEB_IDENTITY", value_enum)]
+    pub identity: Identity,
+    /// Address at which browsers find the pages. With `http://` the cookie also goes unencrypted:
+    /// for this machine only.
+    #[arg(long, env = "WEB_PUBLIC_URL", default_value = "https://localhost")]
+    pub public_url: Url,
+    /// Time after which one signs in again.
+    #[arg(long, env = "WEB_SESSION_LIFETIME", default_value = "12h")]
+    pub session_lifetime: SignedDuration,
+    /// Bytes of a request's body at most.
+    #[arg(long, env = "WEB_BODY_LIMIT", default_value_t = 1 << 20)]
+    pub body_limit: usize,
+    /// Streams that one user may have open.
+    #[arg(long, env = "WEB_STREAMS_PER_USER", default_value_t = 20)]
+    pub streams_per_user: usize,
+    /// Time until an answer begins.
+    #[arg(long, env = "WEB_REQUEST_TIMEOUT", default_value = "30s")]
+    pub request_timeout: SignedDuration,
+    /// Form of the log.
+    #[arg(long, env = "WEB_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What is logged, as `tracing` directives.
+    #[arg(long, env = "WEB_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// How people prove who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Identity {
+    /// With a Kubernetes bearer token.
+    Token,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Whether browsers come over https.
+    pub fn secure(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
+    /// Bounds of every request.
+    pub fn bounds(&self) -> Bounds {
+        let time = Duration::try_from(self.request_timeout).unwrap_or_default();
+        Bounds { body: self.body_limit, time }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Settings;
+
+    #[test]
+    fn it_does_not_start_without_an_identity_and_keeps_cookies_to_https_unless_told() {
+        Settings::command().debug_assert();
+        assert!(Settings::try_parse_from(["web-proxy"]).is_err());
+        assert!(Settings::try_parse_from(["web-proxy", "--identity=none"]).is_err());
+        let token = Settings::try_parse_from(["web-proxy", "--identity=token"]).unwrap();
+        assert!(token.secure());
+        let args = ["web-proxy", "--identity=token", "--public-url=http://127.0.0.1:8080"];
+        assert!(!Settings::try_parse_from(args).unwrap().secure());
+    }
+}

@@ -1,0 +1,98 @@
+//! The program: settings, log, listener, signals; the rest is the library.
+//!
+//! Not here: anything about tasks.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use kube::Config;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use web_proxy::access::Access;
+use web_proxy::apiserver::Apiserver;
+use web_proxy::app::App;
+use web_proxy::config::{Identity, LogFormat, Settings};
+use web_proxy::identity::Gate;
+use web_proxy::identity::session::Sessions;
+use web_proxy::server::router;
+use web_proxy::streams::Streams;
+use web_proxy::tasks::{self, Tasks};
+
+/// Why there are no pages.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("finding the apiserver: set KUBECONFIG, or run in a Pod with a service account")]
+    Config(#[from] kube::config::InferConfigError),
+    #[error("reaching the apiserver")]
+    Client(#[source] kube::Error),
+    #[error("listening on {0}")]
+    Listen(std::net::SocketAddr, #[source] std::io::Error),
+    #[error("watching for signals")]
+    Signals(#[source] std::io::Error),
+    #[error("serving")]
+    Serve(#[source] std::io::Error),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = Settings::parse();
+    log(&settings);
+    match run(settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the web cannot work");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings) -> Result<(), Error> {
+    let apiserver = Apiserver::new(Config::infer().await?).map_err(Error::Client)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let app = app(apiserver, &settings);
+    let address = settings.listen;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| Error::Listen(address, error))?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "web starts");
+    let watch = tasks::watch(app.apiserver.own(), app.tasks.clone());
+    let serve = axum::serve(listener, router(app, settings.bounds()));
+    tokio::select! {
+        served = serve.into_future() => served.map_err(Error::Serve),
+        () = watch => Ok(()),
+        // Open streams would keep it for ever; browsers come back to the next one.
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+fn app(apiserver: Apiserver, settings: &Settings) -> App {
+    let own = apiserver.own();
+    let gate = match settings.identity {
+        Identity::Token => {
+            Gate::new(own.clone(), Sessions::new(settings.session_lifetime, settings.secure()))
+        }
+    };
+    App {
+        apiserver,
+        tasks: Tasks::default(),
+        gate: Arc::new(gate),
+        access: Arc::new(Access::new(own)),
+        streams: Arc::new(Streams::new(settings.streams_per_user)),
+    }
+}
+
+fn log(settings: &Settings) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&settings.log))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
