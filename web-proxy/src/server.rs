@@ -34,6 +34,7 @@ pub fn router(app: App, bounds: Bounds) -> Router {
         .merge(api)
         .merge(site::routes())
         .route("/api/openapi.json", get(api::document::show))
+        .route("/api/docs", get(api::docs::show))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .fallback(nothing)

@@ -43,6 +43,7 @@ mod setup;
 mod targets;
 mod transport;
 mod validation;
+mod web;
 
 #[cfg(test)]
 mod produced;
@@ -123,6 +124,7 @@ pub fn side_by_side() -> Vec<Scenario> {
         transport::ALL,
         refusal::ALL,
         validation::ALL,
+        web::ALL,
     ]
     .concat()
 }

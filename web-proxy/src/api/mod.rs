@@ -2,6 +2,7 @@
 //!
 //! Not here: pages ([`crate::site`]).
 
+pub mod docs;
 pub mod document;
 pub mod error;
 pub mod tasks;

@@ -111,6 +111,12 @@ pub fn message(shell: &Shell, title: &str, text: &str) -> Markup {
     frame(shell, title, Place::Elsewhere, &body)
 }
 
+/// A page of text under this title.
+pub fn sheet(shell: &Shell, title: &str, body: &Markup) -> Markup {
+    let body = html! { h1 { (title) } (body) };
+    frame(shell, title, Place::Elsewhere, &body)
+}
+
 /// The document around the `body` of a page.
 fn frame(shell: &Shell, title: &str, place: Place, body: &Markup) -> Markup {
     html! {

@@ -1,0 +1,95 @@
+//! One `web-proxy` as a process of this machine, with the rights of a service account.
+//!
+//! Not here: what is asked of it ([`super::visitor`]).
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::super::process::Process;
+use super::super::site::Site;
+use super::people;
+use super::visitor::{Proof, Visitor};
+use crate::cluster::layout::built_programs;
+use crate::install::apply;
+use crate::wait::until;
+
+/// Its service account.
+const ACCOUNT: &str = "web";
+/// How long it may take to read all tasks.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running web; it ends when it is dropped.
+pub struct Proxy {
+    /// Its address without a trailing slash.
+    pub base: String,
+    process: Process,
+    _folder: TempDir,
+}
+
+impl Proxy {
+    /// Starts it and waits until it is ready.
+    pub async fn start(site: &Site) -> anyhow::Result<Self> {
+        grant(site).await?;
+        let folder = TempDir::new().context("make a directory for the web")?;
+        let kubeconfig = folder.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, kubeconfig_of(site).await?.to_string())?;
+        // Whoever takes the port in the moment between makes the start fail, which is told.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let base = format!("http://{address}");
+        let arguments = [
+            "--identity=token".to_owned(),
+            format!("--listen={address}"),
+            format!("--public-url={base}"),
+        ];
+        let env = [("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
+        let program = built_programs()?.join("web-proxy");
+        let process = Process::start(&program, &arguments, &env, folder.path().to_owned())?;
+        let proxy = Self { base, process, _folder: folder };
+        proxy.wait_until_ready().await?;
+        Ok(proxy)
+    }
+
+    /// Somebody with this bearer token.
+    pub fn bearer(&self, token: String) -> Visitor {
+        Visitor::new(&self.base, Some(Proof::Bearer(token)))
+    }
+
+    async fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let visitor = Visitor::new(&self.base, None);
+        let ready = until("the web to be ready", READY_LIMIT, async || {
+            let answer = visitor.get("/readyz").await;
+            Ok(answer.is_ok_and(|answer| answer.code == 200).then_some(()))
+        });
+        ready.await.with_context(|| self.process.said())
+    }
+}
+
+/// Gives the service account what the web needs.
+async fn grant(site: &Site) -> anyhow::Result<()> {
+    let namespace = &site.namespace;
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": ACCOUNT, "namespace": namespace}});
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": format!("claudetask-web-{namespace}")},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+            "name": "claudetask-web-scenarios"},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}]});
+    let manifest = format!("{}\n---\n{account}\n---\n{binding}", include_str!("rights.yaml"));
+    let kubectl = site.cluster.kubectl();
+    tokio::task::spawn_blocking(move || apply(kubectl, &manifest)).await?
+}
+
+/// The cluster of the administrator's kubeconfig, for the service account.
+async fn kubeconfig_of(site: &Site) -> anyhow::Result<Value> {
+    let shown = site.kubectl(&["config", "view", "--raw", "--minify", "--output=json"]).await?;
+    let mut config: Value = serde_json::from_str(&shown).context("read the kubeconfig")?;
+    let token = people::token(site, ACCOUNT, &[]).await?;
+    for user in config["users"].as_array_mut().into_iter().flatten() {
+        user["user"] = json!({"token": token});
+    }
+    Ok(config)
+}
