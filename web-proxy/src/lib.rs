@@ -6,3 +6,5 @@
 //! Not here: Jobs, beyond finding the Pod of a log, and rules of the spec, which the apiserver knows.
 
 pub mod caller;
+pub mod logs;
+pub mod patience;
