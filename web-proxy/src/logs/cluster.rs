@@ -100,3 +100,124 @@ impl Upstream for Cluster {
         self.log(target, LogParams { tail_lines: Some(1), ..LogParams::default() }).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::body::Body as Sent;
+    use axum::http::{Request, StatusCode, Uri};
+    use crd::Phase;
+    use futures::AsyncReadExt;
+    use kube::Client;
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
+    use super::Cluster;
+    use crate::logs::order::{State, Target};
+    use crate::logs::position::Step;
+    use crate::logs::upstream::{TaskRef, Upstream};
+
+    fn pod(name: &str, job: &str, created: u8) -> Value {
+        let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": job,
+            "uid": format!("uid-{job}"), "controller": true});
+        let run = json!({"name": "run", "state": {"running": {}}, "image": "", "imageID": "",
+            "ready": true, "restartCount": 0});
+        json!({"metadata": {"namespace": "demo", "name": name, "uid": format!("uid-{name}"),
+                "labels": {"claudetask.dev/task-uid": "task", "claudetask.dev/attempt": "9"},
+                "creationTimestamp": format!("2026-01-01T00:00:0{created}Z"),
+                "ownerReferences": [owner]},
+            "status": {"initContainerStatuses": [run]}})
+    }
+
+    fn job(name: &str, attempt: &str, task: &str) -> Value {
+        let owner = json!({"apiVersion": "claudetask.dev/v1alpha1", "kind": "ClaudeTask",
+            "name": "t", "uid": task, "controller": true});
+        json!({"metadata": {"namespace": "demo", "name": name, "uid": format!("uid-{name}"),
+            "labels": {"claudetask.dev/attempt": attempt}, "ownerReferences": [owner]}})
+    }
+
+    fn answer(path: &str) -> Value {
+        let (pods, jobs) = ("/api/v1/namespaces/demo/pods", "/apis/batch/v1/namespaces/demo/jobs");
+        let found = |at: &str| path.strip_prefix(at).map(|rest| rest.trim_start_matches('/'));
+        match (found(pods), found(jobs)) {
+            (Some(""), _) => json!({"metadata": {}, "items": [
+                pod("second", "own-2", 2), pod("first", "own-1", 1),
+                pod("foreign", "foreign", 3), pod("orphan", "gone", 4),
+                {"metadata": {"name": "bare", "namespace": "demo", "uid": "uid-bare"}}]}),
+            (Some("first"), _) => pod("first", "own-1", 1),
+            (_, Some("own-1")) => job("own-1", "1", "task"),
+            (_, Some("own-2")) => job("own-2", "2", "task"),
+            (_, Some("foreign")) => job("foreign", "1", "another"),
+            _ => Value::Null,
+        }
+    }
+
+    /// An apiserver with two Pods of the task among others, and what it was asked.
+    fn cluster() -> (Cluster, Arc<Mutex<Vec<String>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&asked);
+        let apiserver = Router::new().fallback(async move |uri: Uri| {
+            seen.lock().unwrap().push(uri.to_string());
+            match answer(uri.path()) {
+                _ if uri.path().ends_with("/log") => (StatusCode::OK, "a line\n".to_owned()),
+                Value::Null => {
+                    let gone = json!({"kind": "Status", "status": "Failure", "code": 404,
+                        "reason": "NotFound", "message": ""});
+                    (StatusCode::NOT_FOUND, gone.to_string())
+                }
+                found => (StatusCode::OK, found.to_string()),
+            }
+        });
+        let service =
+            apiserver.map_request(|request: Request<kube::client::Body>| request.map(Sent::new));
+        (Cluster::new(Client::new(service, "default")), asked)
+    }
+
+    fn run_of(pod: &str, uid: &str) -> Target {
+        let step = Step { attempt: 1, phase: Phase::Run };
+        Target { step, namespace: "demo".into(), pod: pod.into(), uid: uid.into() }
+    }
+
+    #[tokio::test]
+    async fn only_pods_whose_job_is_the_tasks_are_its_own_whatever_their_labels_say() {
+        let (cluster, asked) = cluster();
+        let task = TaskRef { namespace: "demo".into(), uid: "task".into() };
+        let pods = cluster.pods(&task, &[]).await.unwrap();
+        let own: Vec<_> = pods.iter().map(|pod| (pod.name.as_str(), pod.attempt)).collect();
+        assert_eq!(own, [("first", 1), ("second", 2)]);
+        let selector = "labelSelector=claudetask.dev%2Ftask-uid%3Dtask";
+        assert!(asked.lock().unwrap()[0].ends_with(selector));
+
+        asked.lock().unwrap().clear();
+        assert_eq!(cluster.pods(&task, &pods).await.unwrap(), pods);
+        let jobs =
+            |name: &str| asked.lock().unwrap().iter().filter(|uri| uri.ends_with(name)).count();
+        assert_eq!((jobs("own-1"), jobs("own-2"), jobs("foreign")), (0, 0, 1));
+    }
+
+    #[tokio::test]
+    async fn another_pod_of_the_same_name_is_not_the_one_that_was_followed() {
+        let (cluster, _) = cluster();
+        let state = async |pod, uid| cluster.state(&run_of(pod, uid)).await.unwrap();
+        assert_eq!(state("first", "uid-first").await, Some(State::Running));
+        assert_eq!(state("first", "uid-before").await, None);
+        assert_eq!(state("gone", "uid-gone").await, None);
+    }
+
+    #[tokio::test]
+    async fn one_container_is_followed_and_its_last_line_is_asked_for() {
+        let (cluster, asked) = cluster();
+        let target = run_of("first", "uid-first");
+        let mut text = String::new();
+        cluster.follow(&target).await.unwrap().read_to_string(&mut text).await.unwrap();
+        cluster.last_line(&target).await.unwrap().read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "a line\na line\n");
+        let log = "/api/v1/namespaces/demo/pods/first/log?&container=run";
+        assert_eq!(
+            *asked.lock().unwrap(),
+            [format!("{log}&follow=true"), format!("{log}&tailLines=1")]
+        );
+    }
+}
