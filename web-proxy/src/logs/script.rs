@@ -3,6 +3,7 @@
 //! Not here: the tests.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crd::Phase;
@@ -101,10 +102,10 @@ impl Script {
         self.containers.lock().unwrap()
     }
 
-    fn open(self: &Arc<Self>, step: Step) -> Body {
+    fn open(self: &Arc<Self>, step: Step) -> Result<Body, Unreadable> {
         let (number, begin, cut) = {
             let mut containers = self.lock();
-            let container = containers.get_mut(&step).unwrap();
+            let container = containers.get_mut(&step).ok_or_else(gone)?;
             container.opened += 1;
             let cut = container.cuts.pop_front().unwrap_or(usize::MAX);
             (container.opened, container.begin, container.begin.saturating_add(cut))
@@ -113,8 +114,12 @@ impl Script {
         let pieces = unfold(read, |mut read| async {
             read.piece().await.map(|piece| (Ok::<_, std::io::Error>(piece), read))
         });
-        Box::pin(Box::pin(pieces).into_async_read())
+        Ok(Box::pin(Box::pin(pieces).into_async_read()))
     }
+}
+
+fn gone() -> Unreadable {
+    Unreadable::Broken(ErrorKind::NotFound.into())
 }
 
 struct Read {
@@ -195,12 +200,14 @@ impl Upstream for Play {
 
     fn follow<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Body, Unreadable>> {
         let body = self.0.open(target.step);
-        async { Ok(body) }.boxed()
+        async { body }.boxed()
     }
 
     fn last_line<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Body, Unreadable>> {
         let containers = self.0.lock();
-        let container = &containers[&target.step];
+        let Some(container) = containers.get(&target.step) else {
+            return async { Err(gone()) }.boxed();
+        };
         let file = &container.text[container.begin..];
         let mut lines = file.split_inclusive(|one| *one == b'\n');
         let last = lines.next_back().unwrap_or_default().to_vec();

@@ -33,6 +33,7 @@ pub fn stream(
         facts,
         from: after.map_or(Bound::Unbounded, |after| Bound::Included(after.step)),
         after,
+        got: after.is_some(),
         reading: None,
         held: None,
         beat: Box::pin(sleep(limits.beat)),
@@ -53,6 +54,8 @@ struct Viewer {
     /// The line after which the viewer began.
     after: Option<Position>,
     reading: Option<Reading>,
+    /// It got lines, now or before.
+    got: bool,
     /// Events that follow what was handed out.
     held: Option<Bytes>,
     beat: Pin<Box<Sleep>>,
@@ -158,8 +161,10 @@ impl Viewer {
             (facts.end, order::next(&facts.started, self.from).cloned())
         };
         let target = match (end, next) {
-            (Some(End::Deleted), _) | (Some(End::Finished), None) => return Some(frame::END),
-            (Some(End::Gone), None) => return Some(frame::GONE),
+            (Some(End::Deleted), _) => return Some(frame::END),
+            // The Pods may have gone since they were looked at.
+            (Some(End::Finished), None) if self.got => return Some(frame::END),
+            (Some(End::Finished | End::Gone), None) => return Some(frame::GONE),
             (None, None) => return None,
             (_, Some(target)) => target,
         };
@@ -178,6 +183,7 @@ impl Viewer {
     }
 
     fn with_gap(&mut self, taken: Taken) -> Bytes {
+        self.got = true;
         let (Some(from), Some(reading)) = (taken.gap, &self.reading) else { return taken.bytes };
         self.held = Some(taken.bytes);
         let mut gap = BytesMut::new();

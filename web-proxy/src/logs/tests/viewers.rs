@@ -2,18 +2,25 @@
 //!
 //! Not here: what becomes of memory ([`super::kept`]).
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crd::Phase;
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use crd::{ClaudeTask, Phase};
 use futures::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::{DEADLINE, RUN, Stage, all, events, ids, quick, seen, task, until};
-use crate::logs::Limits;
 use crate::logs::script::{line, lines, step};
+use crate::logs::{Limits, Logs};
+use crate::patience::PatientListener;
 
 #[tokio::test]
 async fn a_viewer_goes_on_after_any_line_at_this_proxy_or_another() {
@@ -133,6 +140,11 @@ async fn a_finished_task_without_a_pod_has_no_log_any_more() {
     assert_eq!(seen(&stage.all(None).await), ["1.run.1", "end {}"]);
     stage.script.remove_pods();
     assert_eq!(seen(&stage.restarted().all(None).await), [r#"end {"gone":true}"#]);
+    // Somebody keeps what is known of the Pods alive, but not the log.
+    let task = stage.logs.lock().values().next().map(Arc::clone).unwrap();
+    task.audience().enter();
+    until(|| stage.logs.memory() == 0).await;
+    assert_eq!(seen(&stage.all(None).await), [r#"end {"gone":true}"#]);
 }
 
 #[tokio::test]
@@ -145,4 +157,29 @@ async fn a_quiet_stream_shows_that_it_is_alive() {
     stage.script.write(RUN, &line(1));
     while next().await == ": \n\n" {}
     assert_eq!([next().await, next().await], [": \n\n"; 2], "no more lines yet");
+}
+
+#[tokio::test]
+async fn a_reader_whose_socket_takes_nothing_is_cut_though_nobody_asks_for_more() {
+    let limits = Limits { container: 1 << 20, patience: Duration::from_millis(300), ..quick() };
+    // More than all the buffers of a connection hold.
+    let stage = Stage::over(limits, &format!("{}\n", "x".repeat(60_000)).repeat(300));
+    let (logs, task) = (Arc::clone(&stage.logs), stage.task.clone());
+    let router = Router::new().route("/", get(async move || events_of(&logs, &task)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = PatientListener::new(listener, limits.patience);
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n").await.unwrap();
+    let viewers = || stage.logs.lock().values().map(|task| task.audience().count()).sum::<usize>();
+    until(|| viewers() == 1).await;
+    until(|| viewers() == 0).await;
+    assert!(stage.logs.memory() < 3 << 20, "{}", stage.logs.memory());
+    server.abort();
+}
+
+fn events_of(logs: &Arc<Logs>, task: &watch::Sender<Option<Arc<ClaudeTask>>>) -> Body {
+    Body::from_stream(logs.follow(task.subscribe(), None).map(Ok::<_, Infallible>))
 }
