@@ -3,8 +3,9 @@
 //! The way of the data: a request passes [`guard`], names its caller ([`identity`], [`caller`]) and
 //! comes to a handler of the [`api`] or of the [`site`]. What it shows comes from one watch of all
 //! tasks ([`tasks`]), after the apiserver has said that the caller may see it ([`access`]); what it
-//! changes ([`mod@write`], [`object`]) is sent to the apiserver as the caller ([`apiserver`]). Pages are
-//! made of plain values ([`page`]).
+//! changes ([`mod@write`], [`object`]) is sent to the apiserver as the caller ([`apiserver`]). Logs
+//! are read once for all who follow them ([`logs`]), and a reader who takes nothing is cut off
+//! ([`patience`]). Pages are made of plain values ([`page`]).
 //!
 //! Not here: Jobs, beyond finding the Pod of a log, and rules of the spec, which the apiserver knows.
 
@@ -16,8 +17,10 @@ pub mod caller;
 pub mod config;
 pub mod guard;
 pub mod identity;
+pub mod logs;
 pub mod object;
 pub mod page;
+pub mod patience;
 pub mod place;
 pub mod server;
 pub mod site;
