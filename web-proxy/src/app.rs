@@ -16,6 +16,7 @@ use crate::api::error::Error;
 use crate::apiserver::Apiserver;
 use crate::caller::{Caller, User};
 use crate::identity::Gate;
+use crate::logs::Logs;
 use crate::streams::Streams;
 use crate::tasks::Tasks;
 
@@ -30,6 +31,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// What they may do.
     pub access: Arc<Access>,
+    /// Logs that somebody follows.
+    pub logs: Arc<Logs>,
     /// Open streams.
     pub streams: Arc<Streams>,
 }

@@ -17,6 +17,8 @@ use web_proxy::app::App;
 use web_proxy::config::{Identity, LogFormat, Settings};
 use web_proxy::identity::Gate;
 use web_proxy::identity::session::Sessions;
+use web_proxy::logs::{Limits, Logs};
+use web_proxy::patience::PatientListener;
 use web_proxy::server::router;
 use web_proxy::streams::Streams;
 use web_proxy::tasks::{self, Tasks};
@@ -59,7 +61,8 @@ async fn run(settings: Settings) -> Result<(), Error> {
     let listener =
         TcpListener::bind(address).await.map_err(|error| Error::Listen(address, error))?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "web starts");
-    let watch = tasks::watch(app.apiserver.own(), app.tasks.clone());
+    let watch = tasks::keep(app.apiserver.own(), app.tasks.clone());
+    let listener = PatientListener::new(listener, Limits::default().patience);
     let serve = axum::serve(listener, router(app, settings.bounds()));
     tokio::select! {
         served = serve.into_future() => served.map_err(Error::Serve),
@@ -81,6 +84,7 @@ fn app(apiserver: Apiserver, settings: &Settings) -> App {
         apiserver,
         tasks: Tasks::default(),
         gate: Arc::new(gate),
+        logs: Logs::new(own.clone(), Limits::default()),
         access: Arc::new(Access::new(own)),
         streams: Arc::new(Streams::new(settings.streams_per_user)),
     }

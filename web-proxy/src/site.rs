@@ -134,7 +134,7 @@ async fn rights(app: &App, caller: &Caller, namespace: &str, name: &str) -> Resu
         cancel: may(Deed::PatchTask, Some(name)).await?,
         retry: may(Deed::CreateTask, None).await?,
         delete: may(Deed::DeleteTask, Some(name)).await?,
-        logs: false,
+        logs: may(Deed::ReadLog, None).await?,
     })
 }
 

@@ -12,7 +12,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Changes that a slow viewer may be behind before it is cut off and begins anew.
 const BEHIND: usize = 1024;
@@ -52,6 +52,8 @@ struct Known {
     tasks: BTreeMap<Key, Arc<ClaudeTask>>,
     /// Whether the first list is complete.
     complete: bool,
+    /// Tasks that somebody follows one by one.
+    followed: BTreeMap<Key, watch::Sender<Option<Arc<ClaudeTask>>>>,
     /// Those seen since a new list began; what is not among them at its end is gone.
     listed: Option<BTreeSet<Key>>,
 }
@@ -98,6 +100,21 @@ impl Tasks {
         let _ = tokio::time::timeout(ARRIVES_WITHIN, seen).await;
     }
 
+    /// The task of that name and what becomes of it; nothing once it is deleted, or another one has
+    /// taken its place.
+    pub fn follow_one(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<watch::Receiver<Option<Arc<ClaudeTask>>>> {
+        let key = (namespace.to_owned(), name.to_owned());
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let task = known.tasks.get(&key).cloned()?;
+        known.followed.retain(|_, sender| sender.receiver_count() > 0);
+        let sender = known.followed.entry(key).or_insert_with(|| watch::Sender::new(Some(task)));
+        Some(sender.subscribe())
+    }
+
     /// All tasks, and every change after that.
     pub fn follow(&self) -> (Vec<Arc<ClaudeTask>>, broadcast::Receiver<Change>) {
         // Under one lock, so that no change falls between the two.
@@ -135,20 +152,33 @@ impl Tasks {
             Some(before) if before.metadata.resource_version == task.metadata.resource_version => {}
             // Another one of the same name: the first is gone, which nobody told.
             Some(before) if before.metadata.uid != task.metadata.uid => {
-                self.tell(Change::Deleted(before));
-                self.tell(Change::Applied(task));
+                self.tell(known, Change::Deleted(before));
+                self.tell(known, Change::Applied(task));
             }
-            _ => self.tell(Change::Applied(task)),
+            _ => self.tell(known, Change::Applied(task)),
         }
     }
 
     fn delete(&self, known: &mut Known, key: &Key) {
         if let Some(task) = known.tasks.remove(key) {
-            self.tell(Change::Deleted(task));
+            self.tell(known, Change::Deleted(task));
         }
     }
 
-    fn tell(&self, change: Change) {
+    fn tell(&self, known: &mut Known, change: Change) {
+        let key = key(change.task());
+        match &change {
+            Change::Applied(task) => {
+                if let Some(sender) = known.followed.get(&key) {
+                    sender.send_replace(Some(Arc::clone(task)));
+                }
+            }
+            Change::Deleted(_) => {
+                if let Some(sender) = known.followed.remove(&key) {
+                    sender.send_replace(None);
+                }
+            }
+        }
         // Without a viewer there is nobody to tell.
         let _ = self.changes.send(change);
     }
@@ -163,7 +193,7 @@ fn key(task: &ClaudeTask) -> Key {
 }
 
 /// Follows the cluster's tasks for ever; a lost watch is begun again.
-pub async fn watch(client: Client, tasks: Tasks) {
+pub async fn keep(client: Client, tasks: Tasks) {
     let api: Api<ClaudeTask> = Api::all(client);
     let events = watcher::watcher(api, watcher::Config::default()).default_backoff();
     note_all(events, &tasks).await;
@@ -234,6 +264,25 @@ mod tests {
         assert_eq!(tasks.all().len(), 3, "nothing goes before the list is complete");
         tasks.note(Event::InitDone);
         assert_eq!(told(&mut changes), ["+2", "+3", "-1"]);
+    }
+
+    #[test]
+    fn who_follows_one_task_is_told_its_end_and_never_of_another_of_its_name() {
+        let tasks = Tasks::default();
+        assert!(tasks.follow_one("team", "a").is_none());
+        tasks.note(Event::Apply(task("a", "1", "10")));
+        let first = tasks.follow_one("team", "a").unwrap();
+        let version = |task: &Option<Arc<ClaudeTask>>| {
+            task.as_ref().and_then(|task| task.metadata.resource_version.clone())
+        };
+        tasks.note(Event::Apply(task("a", "1", "11")));
+        assert_eq!(version(&first.borrow()).as_deref(), Some("11"));
+        tasks.note(Event::Apply(task("a", "2", "12")));
+        assert!(first.borrow().is_none());
+        assert_eq!(
+            version(&tasks.follow_one("team", "a").unwrap().borrow()).as_deref(),
+            Some("12")
+        );
     }
 
     #[test]

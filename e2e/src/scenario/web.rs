@@ -57,7 +57,7 @@ async fn operations(visitor: &Visitor) -> anyhow::Result<Vec<Operation>> {
             });
         }
     }
-    ensure!(operations.len() >= 7, "{} operations", operations.len());
+    ensure!(operations.len() >= 8, "{} operations", operations.len());
     Ok(operations)
 }
 

@@ -84,7 +84,7 @@ mod tests {
         let paths = document["paths"].as_object().unwrap();
         let operations: Vec<_> =
             paths.values().flat_map(|path| path.as_object().unwrap()).collect();
-        assert_eq!(operations.len(), 7);
+        assert_eq!(operations.len(), 8);
         assert!(operations.iter().all(|(_, operation)| operation["x-requires"].is_array()));
         let task = &document["components"]["schemas"]["ClaudeTask"]["properties"];
         assert!(task["spec"]["properties"]["prompt"].is_object(), "{task}");

@@ -5,6 +5,7 @@
 pub mod docs;
 pub mod document;
 pub mod error;
+pub mod logs;
 pub mod tasks;
 pub mod watch;
 
@@ -20,5 +21,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tasks::get, tasks::delete))
         .routes(routes!(tasks::cancel))
         .routes(routes!(tasks::retry))
+        .routes(routes!(logs::follow))
         .routes(routes!(watch::watch))
 }

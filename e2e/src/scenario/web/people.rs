@@ -13,6 +13,8 @@ pub struct Person {
     pub name: &'static str,
     /// What they may do with ClaudeTasks, as RBAC's verbs.
     pub verbs: &'static [&'static str],
+    /// Whether they may read the logs of Pods too.
+    pub logs: bool,
     /// Whether they may do it in the namespace that is looked at, or in another one.
     pub here: bool,
 }
@@ -22,10 +24,15 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 
 /// Everybody with a token that holds.
 pub const EVERYBODY: [Person; 4] = [
-    Person { name: "reader", verbs: &READ, here: true },
-    Person { name: "creator", verbs: &[READ[0], READ[1], READ[2], "create"], here: true },
-    Person { name: "owner", verbs: &["*"], here: true },
-    Person { name: "stranger", verbs: &["*"], here: false },
+    Person { name: "reader", verbs: &READ, logs: true, here: true },
+    Person {
+        name: "creator",
+        verbs: &[READ[0], READ[1], READ[2], "create"],
+        logs: false,
+        here: true,
+    },
+    Person { name: "owner", verbs: &["*"], logs: true, here: true },
+    Person { name: "stranger", verbs: &["*"], logs: true, here: false },
 ];
 
 impl Person {
@@ -34,6 +41,7 @@ impl Person {
         let (name, home) = (self.name, here.namespace.clone());
         let place = if self.here { home.as_str() } else { elsewhere };
         let verbs = self.verbs.join("\", \"");
+        let logs = if self.logs { "get" } else { "delete" };
         let manifest = format!(
             r#"
 apiVersion: v1
@@ -47,6 +55,9 @@ rules:
   - apiGroups: [claudetask.dev]
     resources: [claudetasks]
     verbs: ["{verbs}"]
+  - apiGroups: [""]
+    resources: [pods/log]
+    verbs: [{logs}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
