@@ -269,8 +269,8 @@ mod tests {
         for (seq, rest) in
             [(0, &[1, 2, 0, 108, 8, 9][..]), (2, &[0, 108, 8, 9]), (5, &[108, 8, 9]), (7, &[8, 9])]
         {
-            // Nothing is joined, or everything that may be.
-            for join in [1, 1000] {
+            // Nothing is joined, everything that may be, or it is not time yet.
+            for join in [1, 5, 1000] {
                 let mut got = all(&mut buffer(&parts, join), &mut Place::after(seq));
                 got.sort_unstable();
                 let mut rest = rest.to_vec();
