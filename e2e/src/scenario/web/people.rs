@@ -2,7 +2,7 @@
 //!
 //! Not here: what the web makes of them.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::super::site::Site;
 use crate::install::apply;
@@ -75,12 +75,19 @@ subjects: [{{kind: ServiceAccount, name: {name}, namespace: {home}}}]
         let (verb, resource) = deed.split_once(' ').context("a deed is a verb and a resource")?;
         let home = &here.namespace;
         let user = format!("--as=system:serviceaccount:{home}:{}", self.name);
-        // It exits with 1 after `no`, so the word is asked of the shell's point of view.
-        let args = ["auth", "can-i", verb, resource, "--namespace", home, &user];
-        match here.kubectl(&args).await {
-            Ok(said) => Ok(said.trim() == "yes"),
-            Err(error) if format!("{error:#}").contains("no") => Ok(false),
-            Err(error) => Err(error),
+        let mut kubectl = here.cluster.kubectl();
+        kubectl.args(["auth", "can-i", verb, "--namespace", home, &user]);
+        // A slash would be a name to kubectl.
+        match resource.split_once('/') {
+            Some((whole, part)) => kubectl.args([whole, &format!("--subresource={part}")]),
+            None => kubectl.arg(resource),
+        };
+        // It exits with 1 after `no`, which is an answer.
+        let output = tokio::task::spawn_blocking(move || kubectl.output()).await??;
+        match String::from_utf8_lossy(&output.stdout).trim() {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            _ => bail!("can-i {deed}: {}", String::from_utf8_lossy(&output.stderr)),
         }
     }
 }
