@@ -6,3 +6,4 @@
 //! Not here: Jobs, beyond finding the Pod of a log, and rules of the spec, which the apiserver knows.
 
 pub mod caller;
+pub mod identity;
