@@ -47,8 +47,13 @@ impl Settings {
 }
 
 /// Headers that clients themselves send.
-const OTHERS: [HeaderName; 4] =
-    [header::AUTHORIZATION, header::COOKIE, header::FORWARDED, header::HOST];
+const OTHERS: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::FORWARDED,
+    header::HOST,
+    HeaderName::from_static("x-forwarded-for"),
+];
 
 /// The settings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

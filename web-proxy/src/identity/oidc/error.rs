@@ -1,7 +1,7 @@
 //! What can go wrong with an identity provider.
 //!
 //! Two texts each: the chain for the log, and what the person at the browser may see, in which
-//! there is nothing that the provider or a token said.
+//! there is nothing that the provider or a token said. Not here: which status an answer has.
 
 use std::error::Error as Failure;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! The keys by which the identity provider signs, as they were last fetched.
 //!
-//! Providers change their keys at any time, and say so only by using the new one.
+//! Providers change their keys at any time, and say so only by using the new one. Not here: which
+//! key a token needs.
 
 use std::sync::Arc;
 
