@@ -1,8 +1,12 @@
 //! Who asks: a bearer token that the apiserver vouches for, sent with each request or kept in a
-//! session.
+//! session. OpenID Connect ([`oidc`]) and an authenticating proxy in front ([`header`]) are ready to
+//! be asked, but no setting leads to them yet.
 //!
 //! Not here: what the caller may do ([`crate::access`]).
 
+pub mod header;
+pub mod oidc;
+pub mod refuse;
 pub mod review;
 pub mod session;
 
