@@ -179,9 +179,10 @@ mod tests {
     fn script(text: &str) -> (TempDir, Process) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("state")).unwrap();
-        let arguments = ["-c".to_owned(), text.to_owned()];
+        // A shell cannot trap what it was started to ignore, as in the background of another one.
+        let arguments = ["--default-signal=INT", "sh", "-c", text].map(str::to_owned);
         let process =
-            Process::start(Path::new("/bin/sh"), &arguments, &[], folder.path().to_path_buf())
+            Process::start(Path::new("/usr/bin/env"), &arguments, &[], folder.path().to_path_buf())
                 .unwrap();
         (folder, process)
     }
