@@ -7,7 +7,7 @@
 //! that over the last status, and [`attempts`] says whether another attempt follows. [`log`] is a
 //! line of a container's log, [`mounts`] says which container sees what, [`names`] holds every
 //! label, path and variable that two programs must agree on, [`manifest`] makes the CRD and its
-//! reference page.
+//! reference page. [`errors`] is how all programs put an error into their own log.
 //!
 //! Not here: clients, async code, clocks, environment.
 
@@ -15,6 +15,7 @@ pub mod advance;
 pub mod attempts;
 pub mod document;
 pub mod environment;
+pub mod errors;
 pub mod fold;
 pub mod log;
 pub mod manifest;

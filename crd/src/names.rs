@@ -100,6 +100,13 @@ pub const TRAILER: &str = "ClaudeTask";
 /// Default prefix of checkpoint refs; the task's UID follows.
 pub const CHECKPOINT_PREFIX: &str = "refs/claudetask/";
 
+/// Whether the text is written as a DNS label (RFC 1123): lower case letters, digits and `-`, which
+/// is at neither end. Its length, at most 63, is for the caller to look at.
+pub fn is_label(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(inside) && !text.starts_with('-') && !text.ends_with('-')
+}
+
 /// Full name of the ref that holds the saved work of the task with this UID.
 pub fn checkpoint_ref(prefix: &str, uid: &str) -> String {
     format!("{prefix}{uid}")

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crd::errors::chain;
 use crd::{ClaudeTask, ClaudeTaskStatus};
 use futures::{FutureExt, StreamExt, pin_mut};
 use jiff::Timestamp;
@@ -18,7 +19,6 @@ use crate::act::{self, Outcome, act};
 use crate::children::TaskKey;
 use crate::config::Settings;
 use crate::decide::decide;
-use crate::errors::chain;
 use crate::observe::{self, Caches, Freshness, observe};
 use crate::server::Readiness;
 use crate::unreadable;

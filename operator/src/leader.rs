@@ -65,10 +65,7 @@ impl Candidacy {
         match timeout(FAREWELL, self.keeper).await {
             Ok(Ok(Ok(_))) => {}
             Ok(Ok(Err(error))) => {
-                tracing::warn!(
-                    error = crate::errors::chain(&error),
-                    "the Lease was not given back"
-                );
+                tracing::warn!(error = crd::errors::chain(&error), "the Lease was not given back");
             }
             Ok(Err(_)) | Err(_) => tracing::warn!("the Lease was not given back in time"),
         }

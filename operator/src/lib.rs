@@ -18,7 +18,6 @@ pub mod config;
 pub mod controller;
 pub mod decide;
 pub mod ended;
-pub mod errors;
 pub mod job;
 pub mod leader;
 pub mod ledger;

@@ -7,12 +7,12 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use crd::errors::chain;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use kube::Client;
 use operator::config::{Invocation, LogFormat, Settings};
-use operator::errors::chain;
 use operator::leader::Candidacy;
 use operator::server::{Readiness, router};
 use operator::{controller, render};

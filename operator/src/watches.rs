@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use crd::errors::chain;
 use crd::{ClaudeTask, ClaudeTaskStatus, names};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::channel::oneshot;
@@ -19,7 +20,6 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::children::{Children, TaskKey};
-use crate::errors::chain;
 use crate::observe::Caches;
 use crate::view::{JobView, PodView};
 

@@ -3,23 +3,16 @@
 //! Not here: who the caller is ([`crate::identity`]); and writes, which the apiserver authorises
 //! itself, since they are made as the caller.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::time::Duration;
-
+use crate::caller::User;
+use crate::kept::Kept;
 use crd::names;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use kube::Client;
 use kube::api::{Api, PostParams};
-use tokio::time::Instant;
 
-use crate::caller::User;
-
-/// How long an answer is kept, a refusal too.
-const KEPT: Duration = Duration::from_secs(10);
-/// Answers that are kept at most; beyond it the old ones are dropped.
+/// Answers that are kept at most.
 const MOST: usize = 20_000;
 
 /// What is done to what; the namespace is asked for beside it.
@@ -39,8 +32,6 @@ pub enum Deed {
     DeleteTask,
     /// Read the log of a Pod.
     ReadLog,
-    /// See the events of a namespace.
-    ListEvents,
 }
 
 impl Deed {
@@ -54,7 +45,6 @@ impl Deed {
             Self::PatchTask => ("patch", names::GROUP, names::PLURAL, ""),
             Self::DeleteTask => ("delete", names::GROUP, names::PLURAL, ""),
             Self::ReadLog => ("get", "", "pods", "log"),
-            Self::ListEvents => ("list", "events.k8s.io", "events", ""),
         }
     }
 
@@ -89,13 +79,13 @@ pub struct Unanswered(#[source] kube::Error);
 /// Asks the apiserver what callers may do.
 pub struct Access {
     reviews: Api<SubjectAccessReview>,
-    answers: Mutex<HashMap<Question, (Instant, bool)>>,
+    answers: Kept<Question, bool>,
 }
 
 impl Access {
     /// Asks through this client, which may create `SubjectAccessReviews`.
     pub fn new(client: Client) -> Self {
-        Self { reviews: Api::all(client), answers: Mutex::default() }
+        Self { reviews: Api::all(client), answers: Kept::new(MOST) }
     }
 
     /// Whether the user may do this in the namespace: to the object of that name, or to all.
@@ -115,30 +105,15 @@ impl Access {
             namespace: namespace.to_owned(),
             name: name.map(str::to_owned),
         };
-        if let Some(answer) = self.kept(&question) {
+        if let Some(answer) = self.answers.get(&question) {
             return Ok(answer);
         }
         let review = review(user, deed.resource(namespace, name));
         let said =
             self.reviews.create(&PostParams::default(), &review).await.map_err(Unanswered)?;
         let answer = said.status.is_some_and(|status| status.allowed);
-        self.keep(question, answer);
+        self.answers.keep(question, answer);
         Ok(answer)
-    }
-
-    fn kept(&self, question: &Question) -> Option<bool> {
-        let answers = self.answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        answers.get(question).filter(|(since, _)| since.elapsed() < KEPT).map(|(_, answer)| *answer)
-    }
-
-    fn keep(&self, question: Question, answer: bool) {
-        let mut answers = self.answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if answers.len() >= MOST {
-            answers.retain(|_, (since, _)| since.elapsed() < KEPT);
-        }
-        if answers.len() < MOST {
-            answers.insert(question, (Instant::now(), answer));
-        }
     }
 }
 
@@ -200,7 +175,7 @@ mod tests {
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         assert!(!may(&ana("other")).await && !may(&ana("other")).await);
         assert_eq!(asked.load(Ordering::SeqCst), 2, "the groups belong to the question");
-        tokio::time::advance(KEPT).await;
+        tokio::time::advance(crate::kept::HOLDS).await;
         assert!(may(&ana("team")).await);
         assert_eq!(asked.load(Ordering::SeqCst), 3);
     }

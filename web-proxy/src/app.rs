@@ -17,7 +17,7 @@ use crate::apiserver::Apiserver;
 use crate::caller::{Caller, User};
 use crate::identity::Gate;
 use crate::logs::Logs;
-use crate::streams::Streams;
+use crate::streams::{Open, Streams};
 use crate::tasks::Tasks;
 
 /// What all handlers share.
@@ -64,6 +64,15 @@ impl App {
         let allowed = self.namespaces(user, Deed::ListTasks).await?;
         let all = self.tasks.all().into_iter();
         Ok(all.filter(|task| allowed.contains(&task.namespace().unwrap_or_default())).collect())
+    }
+
+    /// Counts one more open stream of the user.
+    ///
+    /// # Errors
+    /// When they have as many as one may.
+    pub fn open_stream(&self, user: &User) -> Result<Open, Error> {
+        let open = self.streams.open(&user.name);
+        open.ok_or_else(|| Error::too_many_streams(self.streams.most()))
     }
 
     /// Errs unless the user may do this.

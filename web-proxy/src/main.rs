@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use crd::errors::chain;
 use kube::Config;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,8 +46,7 @@ async fn main() -> ExitCode {
     match run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "the web cannot work");
+            tracing::error!(error = chain(&error), "the web cannot work");
             ExitCode::FAILURE
         }
     }

@@ -4,8 +4,13 @@
 
 use std::fmt;
 
+use crd::names;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
+use utoipa::IntoParams;
+
+/// Characters of a DNS label at most (RFC 1123).
+const LONGEST: usize = 63;
 
 macro_rules! label {
     ($(#[doc = $doc:literal])+ $type:ident) => {
@@ -16,7 +21,7 @@ macro_rules! label {
         impl $type {
             /// The name, unless it cannot be one.
             pub fn new(text: &str) -> Option<Self> {
-                is_label(text).then(|| Self(text.to_owned()))
+                (text.len() <= LONGEST && names::is_label(text)).then(|| Self(text.to_owned()))
             }
 
             /// The name.
@@ -49,14 +54,16 @@ label! {
     Name
 }
 
-/// Whether the text is a DNS label (RFC 1123): 1 to 63 lower case letters, digits and `-`, the
-/// last at neither end.
-fn is_label(text: &str) -> bool {
-    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&text.len())
-        && text.bytes().all(inside)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+/// Where a task is, in an address.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct Place {
+    /// Namespace
+    #[param(value_type = String)]
+    pub namespace: Namespace,
+    /// Name of the task
+    #[param(value_type = String)]
+    pub name: Name,
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 mod entry;
 mod form;
 
-use std::collections::BTreeSet;
-
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -23,8 +21,8 @@ use crate::page::history::{self, Range};
 use crate::page::list::{self, Filter};
 use crate::page::task::{TaskView, task};
 use crate::page::{self, Rights, Shell};
-use crate::place::{Name, Namespace};
-use crate::{tasks, write};
+use crate::place::{Namespace, Place};
+use crate::write;
 
 /// The routes.
 pub fn routes() -> Router<App> {
@@ -117,13 +115,13 @@ async fn show_history(
 async fn show_task(
     State(app): State<App>,
     Visitor(caller): Visitor,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<Markup, Broken> {
     let (namespace, name) = (namespace.as_str(), name.as_str());
     app.demand(&caller.user, Deed::GetTask, namespace, Some(name)).await?;
     let found = app.tasks.get(namespace, name).ok_or_else(|| Error::not_found(namespace, name))?;
     let rights = rights(&app, &caller, namespace, name).await?;
-    let yaml = serde_saphyr::to_string(&tasks::shown(&found)?).unwrap_or_default();
+    let yaml = serde_saphyr::to_string(&serde_json::to_value(&*found)?).unwrap_or_default();
     let view = TaskView { task: &found, rights, events: None, yaml: &yaml };
     Ok(task(&shell(&app, &caller).await?, &view))
 }
@@ -141,7 +139,7 @@ async fn rights(app: &App, caller: &Caller, namespace: &str, name: &str) -> Resu
 async fn cancel(
     State(app): State<App>,
     Visitor(caller): Visitor,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<Redirect, Broken> {
     write::cancel(&app, &caller, &namespace, &name).await?;
     Ok(Redirect::to(&format!("/ns/{namespace}/tasks/{name}")))
@@ -150,7 +148,7 @@ async fn cancel(
 async fn retry(
     State(app): State<App>,
     Visitor(caller): Visitor,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<Redirect, Broken> {
     let made = write::again(&app, &caller, &namespace, &name).await?;
     Ok(to_new(&app, &namespace, &made).await)
@@ -159,7 +157,7 @@ async fn retry(
 async fn delete(
     State(app): State<App>,
     Visitor(caller): Visitor,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<Redirect, Broken> {
     write::delete(&app, &caller, &namespace, &name).await?;
     Ok(Redirect::to("/"))
@@ -170,11 +168,6 @@ async fn to_new(app: &App, namespace: &Namespace, made: &serde_json::Value) -> R
     let name = made["metadata"]["name"].as_str().unwrap_or_default();
     app.tasks.arrived(namespace.as_str(), name).await;
     Redirect::to(&format!("/ns/{namespace}/tasks/{name}"))
-}
-
-/// Namespaces to propose in the form.
-async fn proposed(app: &App, caller: &Caller) -> Result<BTreeSet<String>, Error> {
-    Ok(app.namespaces(&caller.user, Deed::CreateTask).await?)
 }
 
 async fn asset(Path(file): Path<String>) -> Response {

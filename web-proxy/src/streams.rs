@@ -4,6 +4,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often it is asked whether the caller of an open stream may still see what it shows.
+pub const CHECK: Duration = Duration::from_secs(10);
 
 /// Counts open streams.
 pub struct Streams {

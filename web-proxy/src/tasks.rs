@@ -7,11 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crd::ClaudeTask;
+use crd::errors::chain;
 use futures::{Stream, StreamExt};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
-use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 /// Changes that a slow viewer may be behind before it is cut off and begins anew.
@@ -208,19 +208,10 @@ async fn note_all(
         match event {
             Ok(event) => tasks.note(event),
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "the watch of the tasks was interrupted");
+                tracing::warn!(error = chain(&error), "the watch of the tasks was interrupted");
             }
         }
     }
-}
-
-/// The task as `kubectl get -o json` shows it.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn shown(task: &ClaudeTask) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(task)
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use clap::Parser;
+use crd::errors::chain;
 use k8s_openapi::api::batch::v1::Job;
 use operator::config::{Invocation, Settings};
 use operator::decide::{Action, decide};
-use operator::errors::chain;
 use operator::job::build;
 use operator::render::{Error, render};
 use operator::view::Observed;

@@ -4,6 +4,7 @@
 //! unknown fields of metadata, which are a schema's matter like those of the spec; owners and
 //! managed fields, which nobody writes by hand.
 
+use crd::names;
 use serde_json::{Map, Value};
 
 use super::fault::Findings;
@@ -122,7 +123,7 @@ fn label_faults(name: &str) -> Vec<String> {
     let mut faults = too_long(name, 63, "characters");
     if name.contains('.') && is_subdomain(name) {
         faults.push("must not contain dots".to_owned());
-    } else if !is_label(name) {
+    } else if !names::is_label(name) {
         faults.push(
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
              '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or \
@@ -170,12 +171,7 @@ fn too_long(text: &str, most: usize, unit: &str) -> Vec<String> {
 }
 
 fn is_subdomain(name: &str) -> bool {
-    name.split('.').all(is_label)
-}
-
-fn is_label(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !name.is_empty() && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
+    name.split('.').all(names::is_label)
 }
 
 fn is_label_text(text: &str) -> bool {

@@ -3,6 +3,7 @@
 //! Not here: the handlers.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use axum::Json;
 use serde::Serialize;
@@ -46,15 +47,19 @@ impl ToSchema for Task {
 ))]
 pub struct Head;
 
-/// The whole description.
-pub fn document() -> Document {
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
     utoipa_axum::router::OpenApiRouter::with_openapi(Head::openapi())
         .merge(super::routes())
         .into_openapi()
+});
+
+/// The whole description, made when it is first asked for.
+pub fn document() -> &'static Document {
+    &DOCUMENT
 }
 
 /// Serves it.
-pub async fn show() -> Json<Document> {
+pub async fn show() -> Json<&'static Document> {
     Json(document())
 }
 

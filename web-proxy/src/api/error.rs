@@ -5,24 +5,19 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use crd::errors::chain;
 use http::StatusCode;
 use kube::core::Status;
+use kube::core::response::StatusCause;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::Unanswered;
 use crate::apiserver::Unsendable;
+use crate::field::Field;
 use crate::identity::review::Unreviewed;
+use crate::identity::session::NoRandom;
 use crate::object::Unfit;
-
-/// A field of the object, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Field {
-    /// Path, such as `spec.repository.url`; empty for the object as a whole.
-    pub field: String,
-    /// What is wrong.
-    pub message: String,
-}
 
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -82,10 +77,7 @@ impl Error {
     }
 
     fn unavailable(error: &dyn std::error::Error) -> Self {
-        let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source())
-            .map(ToString::to_string)
-            .collect();
-        tracing::error!(error = chain.join(": "), "a request could not be answered");
+        tracing::error!(error = chain(error), "a request could not be answered");
         let text = "The cluster does not answer as it should; try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
     }
@@ -98,9 +90,8 @@ fn said(status: Status) -> Error {
         return Error::unavailable(&kube::Error::Api(Box::new(status)));
     }
     let causes = status.details.map(|details| details.causes).unwrap_or_default();
-    let fields = causes.into_iter();
-    let fields = fields.map(|cause| Field { field: cause.field, message: cause.message });
-    let fields = fields.collect();
+    let field = |cause: StatusCause| Field { field: cause.field, message: cause.message };
+    let fields = causes.into_iter().map(field).collect();
     Error { code: code.as_u16(), reason: status.reason, message: status.message, fields }
 }
 
@@ -113,35 +104,18 @@ impl From<kube::Error> for Error {
     }
 }
 
-impl From<Unanswered> for Error {
-    fn from(error: Unanswered) -> Self {
-        Self::unavailable(&error)
-    }
+/// Turns errors that are nobody's to read but ours into [`Error::unavailable`].
+macro_rules! unavailable {
+    ($($type:ty),+ $(,)?) => {
+        $(impl From<$type> for Error {
+            fn from(error: $type) -> Self {
+                Self::unavailable(&error)
+            }
+        })+
+    };
 }
 
-impl From<Unreviewed> for Error {
-    fn from(error: Unreviewed) -> Self {
-        Self::unavailable(&error)
-    }
-}
-
-impl From<serde_json::Error> for Error {
-    fn from(error: serde_json::Error) -> Self {
-        Self::unavailable(&error)
-    }
-}
-
-impl From<http::Error> for Error {
-    fn from(error: http::Error) -> Self {
-        Self::unavailable(&error)
-    }
-}
-
-impl From<crate::identity::session::NoRandom> for Error {
-    fn from(error: crate::identity::session::NoRandom) -> Self {
-        Self::unavailable(&error)
-    }
-}
+unavailable![Unanswered, Unreviewed, NoRandom, serde_json::Error, axum::Error, http::Error];
 
 impl From<Unsendable> for Error {
     fn from(_: Unsendable) -> Self {

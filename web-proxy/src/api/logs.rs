@@ -3,7 +3,6 @@
 //! Not here: where the lines come from ([`crate::logs`]).
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -16,18 +15,15 @@ use super::error::Error;
 use crate::access::Deed;
 use crate::app::{App, Who};
 use crate::caller::Caller;
-use crate::place::{Name, Namespace};
-
-/// How often it is asked whether the caller may still read.
-const CHECK: Duration = Duration::from_secs(10);
+use crate::place::{Namespace, Place};
+use crate::streams::CHECK;
 
 /// Follow a task's log over its containers and attempts: `line` with a line, `gap` where lines are
 /// gone, `end` when the task is finished. It goes on after the line named by `Last-Event-ID`.
 #[utoipa::path(
     get,
     path = "/api/v1/namespaces/{namespace}/tasks/{name}/logs",
-    params(("namespace" = String, Path, description = "Namespace"),
-        ("name" = String, Path, description = "Name of the task"),
+    params(Place,
         ("Last-Event-ID" = Option<String>, Header, description = "Id of the last line that was read")),
     responses(
         (status = 200, description = "Events", content_type = "text/event-stream"),
@@ -38,14 +34,13 @@ const CHECK: Duration = Duration::from_secs(10);
 pub async fn follow(
     State(app): State<App>,
     Who(caller): Who,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let (place, task) = (namespace.as_str(), name.as_str());
     app.demand(&caller.user, Deed::GetTask, place, Some(task)).await?;
     app.demand(&caller.user, Deed::ReadLog, place, None).await?;
-    let open = app.streams.open(&caller.user.name);
-    let open = open.ok_or_else(|| Error::too_many_streams(app.streams.most()))?;
+    let open = app.open_stream(&caller.user)?;
     let followed = app.tasks.follow_one(place, task);
     let followed = followed.ok_or_else(|| Error::not_found(place, task))?;
     let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());

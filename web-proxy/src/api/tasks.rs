@@ -13,8 +13,8 @@ use utoipa::IntoParams;
 use super::error::Error;
 use crate::access::Deed;
 use crate::app::{App, Who};
-use crate::place::{Name, Namespace};
-use crate::{tasks, write};
+use crate::place::{Namespace, Place};
+use crate::write;
 
 /// Settings of a creation.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -45,7 +45,7 @@ pub async fn list(
     app.demand(&caller.user, Deed::ListTasks, namespace, None).await?;
     let all = app.tasks.all().into_iter();
     let own = all.filter(|task| task.namespace().as_deref() == Some(namespace));
-    let items = own.map(|task| tasks::shown(&task)).collect::<Result<Vec<_>, _>>()?;
+    let items = own.map(|task| serde_json::to_value(&*task)).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(json!({ "items": items })))
 }
 
@@ -76,8 +76,7 @@ pub async fn create(
 #[utoipa::path(
     get,
     path = "/api/v1/namespaces/{namespace}/tasks/{name}",
-    params(("namespace" = String, Path, description = "Namespace"),
-        ("name" = String, Path, description = "Name of the task")),
+    params(Place),
     responses(
         (status = 200, description = "The task", body = super::document::Task),
         (status = "4XX", description = "It cannot be done", body = Error),
@@ -87,20 +86,19 @@ pub async fn create(
 pub async fn get(
     State(app): State<App>,
     Who(caller): Who,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<Json<Value>, Error> {
     let (namespace, name) = (namespace.as_str(), name.as_str());
     app.demand(&caller.user, Deed::GetTask, namespace, Some(name)).await?;
     let task = app.tasks.get(namespace, name).ok_or_else(|| Error::not_found(namespace, name))?;
-    Ok(Json(tasks::shown(&task)?))
+    Ok(Json(serde_json::to_value(&*task)?))
 }
 
 /// Delete a task, with its Jobs and their logs.
 #[utoipa::path(
     delete,
     path = "/api/v1/namespaces/{namespace}/tasks/{name}",
-    params(("namespace" = String, Path, description = "Namespace"),
-        ("name" = String, Path, description = "Name of the task")),
+    params(Place),
     responses(
         (status = 204, description = "It is being deleted"),
         (status = "4XX", description = "It cannot be done", body = Error),
@@ -110,7 +108,7 @@ pub async fn get(
 pub async fn delete(
     State(app): State<App>,
     Who(caller): Who,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<StatusCode, Error> {
     write::delete(&app, &caller, &namespace, &name).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -120,8 +118,7 @@ pub async fn delete(
 #[utoipa::path(
     post,
     path = "/api/v1/namespaces/{namespace}/tasks/{name}/cancel",
-    params(("namespace" = String, Path, description = "Namespace"),
-        ("name" = String, Path, description = "Name of the task")),
+    params(Place),
     responses(
         (status = 200, description = "The task as stored", body = super::document::Task),
         (status = "4XX", description = "It cannot be done", body = Error),
@@ -131,7 +128,7 @@ pub async fn delete(
 pub async fn cancel(
     State(app): State<App>,
     Who(caller): Who,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<Json<Value>, Error> {
     write::cancel(&app, &caller, &namespace, &name).await.map(Json)
 }
@@ -141,8 +138,7 @@ pub async fn cancel(
 #[utoipa::path(
     post,
     path = "/api/v1/namespaces/{namespace}/tasks/{name}/retry",
-    params(("namespace" = String, Path, description = "Namespace"),
-        ("name" = String, Path, description = "Name of the task")),
+    params(Place),
     responses(
         (status = 201, description = "The new task as stored", body = super::document::Task),
         (status = "4XX", description = "It cannot be done", body = Error),
@@ -153,7 +149,7 @@ pub async fn cancel(
 pub async fn retry(
     State(app): State<App>,
     Who(caller): Who,
-    Path((namespace, name)): Path<(Namespace, Name)>,
+    Path(Place { namespace, name }): Path<Place>,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let task = write::again(&app, &caller, &namespace, &name).await?;
     Ok((StatusCode::CREATED, Json(task)))

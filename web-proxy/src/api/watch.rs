@@ -10,10 +10,11 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
+use crd::ClaudeTask;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use kube::ResourceExt;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -21,11 +22,9 @@ use super::error::Error;
 use crate::access::Deed;
 use crate::app::{App, Who};
 use crate::caller::Caller;
-use crate::streams::Open;
-use crate::tasks::{Change, shown};
+use crate::streams::{CHECK, Open};
+use crate::tasks::Change;
 
-/// How often it is asked whether the caller may still see what they see.
-const CHECK: Duration = Duration::from_secs(10);
 /// How often an idle stream says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a browser waits before it comes back.
@@ -46,20 +45,32 @@ pub async fn watch(
     State(app): State<App>,
     Who(caller): Who,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
-    let most = app.streams.most();
-    let open = app.streams.open(&caller.user.name);
-    let open = open.ok_or_else(|| Error::too_many_streams(most))?;
+    let open = app.open_stream(&caller.user)?;
     let (all, changes) = app.tasks.follow();
     let allowed = app.namespaces(&caller.user, Deed::WatchTasks).await?;
-    let visible = all.into_iter().filter(|task| allowed.contains(&namespace_of(task)));
-    let items = visible.map(|task| shown(&task)).collect::<Result<Vec<Value>, _>>()?;
-    let first = Event::default().event("snapshot").data(json!({ "items": items }).to_string());
+    let visible = all.iter().filter(|task| allowed.contains(&namespace_of(task)));
+    let items = visible.map(|task| &**task).collect();
+    let first = Event::default().event("snapshot").json_data(Snapshot { items })?;
     let first = stream::iter([Event::default().retry(RETRY), first]);
     let mut check = interval(CHECK);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let view = View { app, caller, changes, allowed, check, _open: open };
     let events = first.chain(stream::unfold(view, View::next)).map(Ok);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("")))
+}
+
+/// What is there when a viewer comes.
+#[derive(Serialize)]
+struct Snapshot<'a> {
+    items: Vec<&'a ClaudeTask>,
+}
+
+/// Which task is gone.
+#[derive(Serialize)]
+struct Gone<'a> {
+    namespace: &'a str,
+    name: String,
+    uid: Option<String>,
 }
 
 struct View {
@@ -117,18 +128,23 @@ impl View {
     }
 }
 
-fn namespace_of(task: &crd::ClaudeTask) -> String {
+fn namespace_of(task: &ClaudeTask) -> String {
     task.namespace().unwrap_or_default()
 }
 
+/// None when the task cannot be written as JSON.
 fn event(change: &Change) -> Option<Event> {
-    let task = change.task();
-    let (name, data) = match change {
-        Change::Applied(task) => ("applied", shown(task).ok()?),
-        Change::Deleted(_) => {
-            let (namespace, name) = (namespace_of(task), task.name_any());
-            ("deleted", json!({"namespace": namespace, "name": name, "uid": task.uid()}))
+    let event = Event::default();
+    let event = match change {
+        Change::Applied(task) => event.event("applied").json_data(&**task),
+        Change::Deleted(task) => {
+            let namespace = &namespace_of(task);
+            event.event("deleted").json_data(Gone {
+                namespace,
+                name: task.name_any(),
+                uid: task.uid(),
+            })
         }
     };
-    Some(Event::default().event(name).data(data.to_string()))
+    event.ok()
 }

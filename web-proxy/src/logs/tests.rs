@@ -129,6 +129,11 @@ fn ids(container: &str, seqs: std::ops::RangeInclusive<u64>) -> Vec<String> {
     seqs.map(|seq| format!("1.{container}.{seq}")).collect()
 }
 
+/// What a viewer sees who gets these lines of Run and the end.
+fn whole(seqs: std::ops::RangeInclusive<u64>) -> Vec<String> {
+    [ids("run", seqs), vec!["end {}".to_owned()]].concat()
+}
+
 async fn until(condition: impl Fn() -> bool) {
     let wait = async {
         while !condition() {

@@ -5,6 +5,7 @@
 use maud::{Markup, html};
 
 use super::{Place, Shell, frame, marks};
+use crate::field::Field;
 
 mod draw;
 mod errors;
@@ -16,15 +17,6 @@ use errors::Placed;
 pub use fields::Fields;
 use inputs::{GROUPS, Group};
 
-/// What the apiserver says of one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldError {
-    /// Path of the field, such as `spec.repository.url`; empty for the object as a whole.
-    pub field: String,
-    /// What is wrong with it.
-    pub message: String,
-}
-
 /// What was said about the fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
@@ -33,7 +25,7 @@ pub enum Said {
     /// The apiserver would take them; nothing was created.
     Checked,
     /// They were refused.
-    Errors(Vec<FieldError>),
+    Errors(Vec<Field>),
 }
 
 /// The form, filled in with `fields`; `namespaces` are offered to choose from.

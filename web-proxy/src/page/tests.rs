@@ -7,11 +7,12 @@ use crd::status::{ConditionStatus, DisplayPhase};
 use maud::Markup;
 use serde_json::{Value, json};
 
-use super::form::{FieldError, Fields, Said};
+use super::form::{Fields, Said};
 use super::history::Range;
 use super::list::Filter;
 use super::task::{EventRow, TaskView};
 use super::{Rights, Shell, form, history, list, login, login_oidc, message, samples, task};
+use crate::field::Field;
 
 /// What somebody writes who wants to be executed.
 const EVIL: &str = "<script>alert(1)</script>";
@@ -92,7 +93,7 @@ fn evil_form(shell: &Shell) -> Markup {
     let empty = Fields::default();
     let keys = empty.entries().into_iter().map(|(key, _)| key.to_owned());
     let values = Value::Object(keys.map(|key| (key, EVIL.into())).collect());
-    let error = |field: &str| FieldError { field: field.to_owned(), message: EVIL.to_owned() };
+    let error = |field: &str| Field { field: field.to_owned(), message: EVIL.to_owned() };
     let said = Said::Errors(vec![error("spec.prompt"), error(EVIL)]);
     form::form(shell, &serde_json::from_value(values).unwrap(), &[EVIL.to_owned()], &said)
 }

@@ -9,11 +9,13 @@ use http::StatusCode;
 use maud::Markup;
 use serde::Deserialize;
 
-use super::{Broken, Visitor, proposed, shell, to_new};
+use super::{Broken, Visitor, shell, to_new};
+use crate::access::Deed;
 use crate::api::error::Error;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::page::form::{FieldError, Fields, Said, form};
+use crate::field::Field;
+use crate::page::form::{Fields, Said, form};
 use crate::place::Namespace;
 use crate::write;
 
@@ -90,15 +92,15 @@ fn no_namespace() -> Error {
 }
 
 /// The error at its fields; as a whole when it names none.
-fn errors(error: Error) -> Vec<FieldError> {
+fn errors(error: Error) -> Vec<Field> {
     if error.fields.is_empty() {
-        return vec![FieldError { field: String::new(), message: error.message }];
+        return vec![Field { field: String::new(), message: error.message }];
     }
-    let fields = error.fields.into_iter();
-    fields.map(|field| FieldError { field: field.field, message: field.message }).collect()
+    error.fields
 }
 
 async fn page(app: &App, caller: &Caller, fields: &Fields, said: &Said) -> Result<Markup, Broken> {
-    let namespaces: Vec<String> = proposed(app, caller).await?.into_iter().collect();
+    let namespaces: Vec<String> =
+        app.namespaces(&caller.user, Deed::CreateTask).await?.into_iter().collect();
     Ok(form(&shell(app, caller).await?, fields, &namespaces, said))
 }

@@ -138,13 +138,7 @@ pub struct Upstream(String);
 impl Upstream {
     /// Takes the words of this error and of its causes.
     pub(super) fn new(error: &dyn Failure) -> Self {
-        let mut said = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            said = format!("{said}: {error}");
-            cause = error.source();
-        }
-        Self(crd::log::one_line(&said))
+        Self(crd::log::one_line(&crd::errors::chain(error)))
     }
 }
 

@@ -8,7 +8,7 @@ use crd::Phase;
 use futures::StreamExt;
 use tokio::time::timeout;
 
-use super::{DEADLINE, RUN, Stage, events, ids, quick, seen, until};
+use super::{DEADLINE, RUN, Stage, events, ids, quick, seen, until, whole};
 use crate::logs::Limits;
 use crate::logs::script::{line, lines, step};
 
@@ -23,9 +23,7 @@ async fn one_viewer_sees_the_whole_of_a_log_that_is_longer_than_the_buffer() {
         assert!(stage.logs.memory() < 8000, "{}", stage.logs.memory());
         tokio::task::yield_now().await;
     }
-    let mut expected = ids("run", 1..=1000);
-    expected.push("end {}".to_owned());
-    assert_eq!(seen(&events(&got.concat())), expected);
+    assert_eq!(seen(&events(&got.concat())), whole(1..=1000));
     // Whoever comes now is told that it missed something.
     assert!(seen(&stage.all(None).await)[0].starts_with("gap "));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crd::Phase;
 
-use super::{RUN, Stage, all, ids, quick, seen, until};
+use super::{RUN, Stage, all, ids, quick, seen, until, whole};
 use crate::logs::Limits;
 use crate::logs::script::{line, lines, step};
 
@@ -34,8 +34,7 @@ async fn fifty_viewers_are_one_read() {
     stage.script.write(RUN, &lines(6..=500));
     stage.script.end(RUN);
     stage.finish();
-    let mut expected = ids("run", 1..=500);
-    expected.push("end {}".to_owned());
+    let expected = whole(1..=500);
     for viewer in viewers {
         assert_eq!(seen(&viewer.await.unwrap()), expected);
     }
@@ -53,9 +52,7 @@ async fn an_upstream_that_ends_while_the_container_runs_is_opened_again() {
     stage.script.write(RUN, &lines(3..=4));
     stage.script.end(RUN);
     stage.finish();
-    let mut expected = ids("run", 1..=4);
-    expected.push("end {}".to_owned());
-    assert_eq!(seen(&viewer.await.unwrap()), expected);
+    assert_eq!(seen(&viewer.await.unwrap()), whole(1..=4));
 }
 
 #[tokio::test]
@@ -70,9 +67,7 @@ async fn an_upstream_that_is_silent_though_there_is_more_is_opened_again() {
     stage.script.hang(RUN, false);
     stage.script.end(RUN);
     stage.finish();
-    let mut expected = ids("run", 1..=4);
-    expected.push("end {}".to_owned());
-    assert_eq!(seen(&viewer.await.unwrap()), expected);
+    assert_eq!(seen(&viewer.await.unwrap()), whole(1..=4));
 }
 
 #[tokio::test]

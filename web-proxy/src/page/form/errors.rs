@@ -2,15 +2,16 @@
 //!
 //! Not here: how it is shown ([`super::draw`]).
 
+use super::Said;
 use super::inputs::{self, Input};
-use super::{FieldError, Said};
+use crate::field::Field;
 
 /// Errors, each at its place.
 #[derive(Debug, Default)]
 pub struct Placed<'a> {
     at_inputs: Vec<(&'static Input, &'a str)>,
     /// Those whose field has no input.
-    pub elsewhere: Vec<&'a FieldError>,
+    pub elsewhere: Vec<&'a Field>,
 }
 
 impl<'a> Placed<'a> {

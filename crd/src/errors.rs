@@ -1,6 +1,6 @@
 //! An error with its causes as one line, for the log.
 //!
-//! Not here: what a task's author is told ([`crate::notes`], [`crate::status`]).
+//! Not here: what a task's author is told ([`crate::reason`]).
 
 /// The error and its causes, outermost first.
 pub fn chain(error: &dyn std::error::Error) -> String {
