@@ -107,6 +107,15 @@ pub fn is_label(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(inside) && !text.starts_with('-') && !text.ends_with('-')
 }
 
+/// Characters of `metadata.generateName` that an apiserver keeps at most; it puts five behind them
+/// (Kubernetes, `k8s.io/apiserver/pkg/storage/names`).
+pub const GENERATED: usize = 58;
+
+/// The part of `metadata.generateName` that an apiserver keeps.
+pub fn kept_of_generated(prefix: &str) -> String {
+    prefix.chars().take(GENERATED).collect()
+}
+
 /// Full name of the ref that holds the saved work of the task with this UID.
 pub fn checkpoint_ref(prefix: &str, uid: &str) -> String {
     format!("{prefix}{uid}")

@@ -3,8 +3,8 @@
 //! The task counts as one that was just created: a status or a `spec.cancel` in the file is not
 //! looked at. Not here: whether an apiserver would take the task; files and the clock (the program).
 
-use crd::ClaudeTask;
 use crd::span::after;
+use crd::{ClaudeTask, names};
 use jiff::Timestamp;
 use kube::Resource;
 use serde_json::Value;
@@ -19,9 +19,6 @@ const FIRST: u32 = 1;
 const PLACEHOLDER_UID: &str = "00000000-0000-0000-0000-000000000000";
 /// Stands for the characters that an apiserver puts behind `metadata.generateName`.
 const PLACEHOLDER_SUFFIX: &str = "xxxxx";
-/// Longest part of `metadata.generateName` that an apiserver keeps (Kubernetes,
-/// `k8s.io/apiserver/pkg/storage/names`).
-const GENERATE_NAME_LIMIT: usize = 58;
 
 /// Why there is no Job to show.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +100,7 @@ fn complete(task: &mut ClaudeTask) -> String {
     let mut comments = String::new();
     let meta = &mut task.metadata;
     if let (None, Some(prefix)) = (&meta.name, &meta.generate_name) {
-        let kept: String = prefix.chars().take(GENERATE_NAME_LIMIT).collect();
-        meta.name = Some(kept + PLACEHOLDER_SUFFIX);
+        meta.name = Some(names::kept_of_generated(prefix) + PLACEHOLDER_SUFFIX);
         comments += "# metadata.name ends with xxxxx instead of what the apiserver puts there\n";
     }
     if meta.namespace.is_none() {

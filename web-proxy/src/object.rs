@@ -77,10 +77,9 @@ pub fn again(task: &ClaudeTask) -> Result<Value, serde_json::Error> {
     }))
 }
 
-/// So much of the name that, with a `-` and the five
-/// characters that the apiserver adds, it stays a DNS label of at most 63.
+/// So much of the name that the apiserver keeps it with a `-` behind it.
 fn stem(name: &str) -> &str {
-    let end = name.len().min(57);
+    let end = name.len().min(names::GENERATED - 1);
     name[..end].trim_end_matches('-')
 }
 

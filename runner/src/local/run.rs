@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crd::{ClaudeTask, Reason};
+use crd::{ClaudeTask, Reason, names};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -139,17 +139,12 @@ fn refuse_plain_http(task: &ClaudeTask, options: &Options) -> Result<(), Error> 
     Err(Error::Input(words.to_owned()))
 }
 
-/// Longest part of `metadata.generateName` that an apiserver keeps (Kubernetes,
-/// `k8s.io/apiserver/pkg/storage/names`).
-const GENERATED: usize = 58;
-
 /// The task as an apiserver would have made it: with a UID, a generation and a time.
 fn identified(mut task: ClaudeTask) -> ClaudeTask {
     let uid = uuid::Uuid::new_v4();
     let meta = &mut task.metadata;
     if let (None, Some(prefix)) = (&meta.name, meta.generate_name.take()) {
-        let kept: String = prefix.chars().take(GENERATED).collect();
-        meta.name = Some(kept + &uid.simple().to_string()[..5]);
+        meta.name = Some(names::kept_of_generated(&prefix) + &uid.simple().to_string()[..5]);
     }
     meta.uid = Some(uid.to_string());
     meta.namespace.get_or_insert_with(|| "default".to_owned());

@@ -79,8 +79,8 @@ fn tell(found: &mut Findings, path: &str, value: &str, faults: Vec<String>) {
 /// The name, or one as the apiserver makes it: it cuts the prefix and adds five characters.
 fn name(metadata: &Value) -> Option<String> {
     let generated = || {
-        let prefix: String = text(metadata, "generateName")?.chars().take(58).collect();
-        Some(format!("{prefix}xxxxx"))
+        let prefix = names::kept_of_generated(text(metadata, "generateName")?);
+        Some(prefix + "xxxxx")
     };
     text(metadata, "name").map(str::to_owned).or_else(generated)
 }
