@@ -1,5 +1,5 @@
 //! What is installed into a cluster for the demo and the scenarios: the test parts by kubectl, the
-//! operator by Helm with its real RBAC.
+//! operator and the web by Helm with their real RBAC.
 //!
 //! Not here: the cluster itself ([`crate::cluster`]) and what is done with it.
 
@@ -18,6 +18,16 @@ use crate::{keys, parts};
 pub const SYSTEM: &str = "claudetask-system";
 /// Name of the Helm release, and so of the operator's Deployment.
 pub const RELEASE: &str = "claude-task";
+/// Name of the web's Deployment, Service and service account.
+pub const WEB: &str = "claude-task-web";
+/// Port of the web's Service.
+pub const WEB_PORT: u16 = 80;
+/// Values of the chart that add the web, where browsers and programs come without TLS.
+pub const WITH_WEB: [(&str, &str); 2] =
+    [("web.enabled", "true"), ("web.publicUrl", "http://localhost")];
+/// What selects the operators' Pods.
+pub const OPERATORS: &str =
+    "--selector=app.kubernetes.io/instance=claude-task,app.kubernetes.io/component=operator";
 /// Annotation of Pods with the build that they run: a new build's image has the same name.
 const BUILD: &str = "claudetask.dev/build";
 /// The test parts' programs, one in each Deployment of that name.
@@ -57,7 +67,7 @@ fn keys_secret() -> Result<String> {
 }
 
 /// Installs the chart with these values on top of its defaults and waits until it is ready.
-pub fn operator(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
+pub fn chart(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
     let _change = cluster.begin_change()?;
     forget_interrupted(cluster)?;
     let mut helm = cluster.helm();
@@ -66,14 +76,17 @@ pub fn operator(cluster: &Cluster, values: &[(&str, &str)]) -> Result<()> {
     helm.args(["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout=120s"]);
     // A hand that changed an object of the release since, such as the CRD, owns fields of it.
     helm.arg("--force-conflicts");
-    for (image, key) in [("operator", "image"), ("runner", "runner.image")] {
+    let images = [("operator", "image"), ("runner", "runner.image"), ("web-proxy", "web.image")];
+    for (image, key) in images {
         let name = cluster.image(image);
         let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "latest"));
         helm.args(["--set", &format!("{key}.repository={repository},{key}.tag={tag}")]);
     }
-    if let Some(build) = build_of(&["operator"])? {
-        let key = BUILD.replace('.', "\\.");
-        helm.args(["--set-string", &format!("podAnnotations.{key}={build}")]);
+    let mark = BUILD.replace('.', "\\.");
+    for (program, key) in [("operator", "podAnnotations"), ("web-proxy", "web.podAnnotations")] {
+        if let Some(build) = build_of(&[program])? {
+            helm.args(["--set-string", &format!("{key}.{mark}={build}")]);
+        }
     }
     for (name, value) in values {
         helm.args(["--set", &format!("{name}={value}")]);
@@ -138,6 +151,12 @@ mod tests {
     #[test]
     fn the_manifest_has_a_place_for_the_build_in_each_deployment() {
         assert_eq!(parts::MANIFEST.matches(&format!("{BUILD}: unknown")).count(), PARTS.len());
+    }
+
+    #[test]
+    fn names_follow_the_release() {
+        assert_eq!(WEB, format!("{RELEASE}-web"));
+        assert!(OPERATORS.contains(&format!("instance={RELEASE},")));
     }
 
     #[test]

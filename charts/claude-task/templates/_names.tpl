@@ -28,6 +28,10 @@ app.kubernetes.io/component: operator
 
 {{- define "claude-task.labels" -}}
 {{ include "claude-task.selector" . }}
+{{ include "claude-task.commonLabels" . }}
+{{- end }}
+
+{{- define "claude-task.commonLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}

@@ -20,7 +20,7 @@ pub const COREDNS: &str = "localhost/claudetask/coredns:dev";
 pub const BASE: &str = "docker.io/library/debian:trixie-slim";
 
 /// The images that the product and its tests consist of, by the last part of their name.
-pub const PRODUCT: &[&str] = &["operator", "runner", "e2e"];
+pub const PRODUCT: &[&str] = &["operator", "runner", "web-proxy", "e2e"];
 
 /// A file of a build context.
 #[derive(Clone, Debug)]
@@ -128,6 +128,11 @@ pub fn products(built: &Path, claude: &Path) -> Vec<Recipe> {
             "runner",
             version::RUNNER_DOCKERFILE,
             vec![kept("claude", claude.to_path_buf()), fresh("runner"), fresh("claudetask")],
+        ),
+        recipe(
+            "web-proxy",
+            include_str!("../../../web-proxy/Dockerfile"),
+            vec![fresh("web-proxy")],
         ),
         recipe(
             "e2e",

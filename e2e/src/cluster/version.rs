@@ -10,6 +10,9 @@ pub const KUBERNETES: &str = "v1.35.4";
 pub const HELM: &str = "v4.3.1";
 /// The manifest checker.
 pub const KUBECONFORM: &str = "v0.8.0";
+/// The Gateway API, as the Go module `sigs.k8s.io/gateway-api`: the chart's HTTPRoute is checked
+/// against its schema.
+pub const GATEWAY_API: &str = "v1.4.0";
 /// The cluster's DNS server.
 pub const COREDNS: &str = "v1.15.0";
 /// The Debian release of the base image, the one of the Dockerfiles' first line.

@@ -18,6 +18,8 @@ pub fn tell(stage: &Stage, tasks: &[ClaudeTask], progress: &Progress) {
         progress.say(format!("  {line}"));
     }
     progress.say("");
+    stage.web.invitation().into_iter().for_each(|line| progress.say(line));
+    progress.say("");
 }
 
 fn commands(stage: &Stage, tasks: &[ClaudeTask]) -> Vec<String> {

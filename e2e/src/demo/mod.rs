@@ -23,6 +23,7 @@ mod stage;
 mod stop;
 mod table;
 mod teardown;
+mod web;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use super::plot::{GIT_SECRET, MODEL_SECRET, NAMESPACE, Plot, plots};
 use super::shop;
 use super::stop::Stop;
 use super::teardown::MARK;
+use super::web::Web;
 use crate::cluster::reach::Reach;
 use crate::cluster::{Cluster, Progress};
 use crate::repo::{Remote, Work};
@@ -24,7 +25,12 @@ use crate::{git_server, install, model_server, namespace, parts};
 const REPO: &str = "acme/shop";
 
 /// Values of the chart besides its defaults.
-const SETTINGS: &[(&str, &str)] = &[("tasks.allowPlainHttp", "true"), ("tasks.timeout", "20m")];
+const SETTINGS: &[(&str, &str)] = &[
+    ("tasks.allowPlainHttp", "true"),
+    ("tasks.timeout", "20m"),
+    install::WITH_WEB[0],
+    install::WITH_WEB[1],
+];
 
 /// What the demo plays on.
 pub struct Stage {
@@ -40,6 +46,8 @@ pub struct Stage {
     pub remote: Remote,
     /// Both tasks.
     pub plots: [Plot; 2],
+    /// The web.
+    pub web: Web,
     /// Keeps the addresses valid.
     _reach: [Reach; 2],
 }
@@ -70,8 +78,11 @@ impl Stage {
             }
         }
         let remote = repository(reach[0].url(), run, progress).await?;
+        let on = Arc::clone(cluster);
+        let web = stop.or(move || Web::open(&on)).await?;
+        web.invitation().into_iter().for_each(|line| progress.say(line));
         let cluster = Arc::clone(cluster);
-        Ok(Self { cluster, client, model, script, remote, plots, _reach: reach })
+        Ok(Self { cluster, client, model, script, remote, plots, web, _reach: reach })
     }
 
     /// The repository's name on the git server: `acme/shop`.
@@ -102,8 +113,8 @@ async fn install_all(cluster: &Arc<Cluster>, progress: &Progress, stop: &Stop) -
     let parts = "Install the test parts: a git server and a scripted Messages API";
     stop.or(move || say.step(parts, "", || install::test_parts(&on))).await?;
     let (on, say) = (Arc::clone(cluster), progress.clone());
-    let operator = "Install the operator with Helm";
-    stop.or(move || say.step(operator, "", || install::operator(&on, SETTINGS))).await
+    let operator = "Install the operator and the web with Helm";
+    stop.or(move || say.step(operator, "", || install::chart(&on, SETTINGS))).await
 }
 
 async fn secrets(client: &Client, model: &Model, progress: &Progress) -> Result<()> {

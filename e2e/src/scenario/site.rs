@@ -48,6 +48,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("tasks.modelRetries", "1"),
     ("tasks.workspaceSize", "200Mi"),
     ("leaderElection.duration", "3s"),
+    install::WITH_WEB[0],
+    install::WITH_WEB[1],
 ];
 
 /// Services that scenarios name, for which there is a [`Reach`].
@@ -88,7 +90,7 @@ impl Site {
         let reach = tokio::task::spawn_blocking(move || {
             install::test_parts(&installer)?;
             // Gates and requests of an earlier run have the names of this one's.
-            install::operator(&installer, SETTINGS)?;
+            install::chart(&installer, SETTINGS)?;
             let reach = |service| {
                 let reach = installer.reach(parts::NAMESPACE, service, parts::PORT)?;
                 anyhow::Ok((service, reach))
@@ -215,8 +217,7 @@ impl Site {
 
     /// Kills the operator without warning; its Deployment starts it again.
     pub async fn kill_operator(&self) -> anyhow::Result<()> {
-        let all = format!("--selector=app.kubernetes.io/instance={}", install::RELEASE);
-        let kill = ["delete", "pod", "--namespace", install::SYSTEM, &all];
+        let kill = ["delete", "pod", "--namespace", install::SYSTEM, install::OPERATORS];
         let at_once = ["--force", "--grace-period=0", "--wait=false"];
         self.kubectl(&[&kill[..], &at_once[..]].concat()).await.map(drop)
     }
@@ -229,8 +230,8 @@ impl Site {
 
     /// The logs of the operators as they run now.
     pub async fn operator_log(&self) -> anyhow::Result<String> {
-        let all = format!("--selector=app.kubernetes.io/instance={}", install::RELEASE);
-        self.kubectl(&["logs", "--namespace", install::SYSTEM, &all, "--tail=-1"]).await
+        let all = ["logs", "--namespace", install::SYSTEM, install::OPERATORS, "--tail=-1"];
+        self.kubectl(&all).await
     }
 
     /// Installs the operator with the scenarios' settings and these.
@@ -241,7 +242,7 @@ impl Site {
         tokio::task::spawn_blocking(move || {
             let own = own.iter().map(|(k, v)| (k.as_str(), v.as_str()));
             let values: Vec<_> = SETTINGS.iter().copied().chain(own).collect();
-            install::operator(&cluster, &values)
+            install::chart(&cluster, &values)
         })
         .await?
     }

@@ -1,8 +1,9 @@
 //! The web: what it lets whom do is what the apiserver would, and what it makes is what kubectl
 //! makes.
 //!
-//! It runs as a process of this machine. Not here: what the pages look like.
+//! It runs as a process of this machine, but for what is [`installed`]. Not here: what the pages look like.
 
+mod installed;
 mod people;
 mod proxy;
 mod visitor;
@@ -19,6 +20,10 @@ use super::case::Case;
 use super::site::Site;
 use crate::install::apply;
 use crate::wait::until;
+use installed::{
+    nobody_names_somebody_else_as_who_asked,
+    the_installed_web_has_only_the_rights_it_needs_and_serves_with_them,
+};
 use people::{EVERYBODY, token};
 use proxy::Proxy;
 use visitor::{Answer, Proof, Visitor};
@@ -27,6 +32,8 @@ super::scenarios!["web":
     every_operation_is_allowed_exactly_where_kubectl_says_so,
     form_kubectl_and_api_make_the_same_object,
     signing_in_takes_a_token_that_holds_and_out_ends_it,
+    the_installed_web_has_only_the_rights_it_needs_and_serves_with_them,
+    nobody_names_somebody_else_as_who_asked,
 ];
 
 /// How long the web's watch may take to bring a task.
@@ -175,7 +182,7 @@ async fn form_kubectl_and_api_make_the_same_object(case: Case<'_>) -> anyhow::Re
     EVERYBODY[2].arrive(&here, &here.namespace).await?;
     let token = token(&here, "owner", &[]).await?;
     let desk = Desk {
-        browser: Visitor::new(&web.base, Some(Proof::Cookie(sign_in(&web, &token).await?))),
+        browser: Visitor::new(&web.base, Some(Proof::Cookie(sign_in(&web.base, &token).await?))),
         fields: vec![
             ("namespace", here.namespace.clone()),
             ("repository.url", format!("{}/{}.git", here.git_url(), case.repo)),
@@ -230,7 +237,7 @@ async fn signing_in_takes_a_token_that_holds_and_out_ends_it(case: Case<'_>) -> 
     let refused = stranger.post_form("/login", &[("token", "made-up")]).await?;
     ensure!(refused.code == 401, "{}", refused.code);
     ensure!(!refused.headers.contains_key(header::SET_COOKIE), "a session for nobody");
-    let cookie = sign_in(&web, &token(&here, "reader", &[]).await?).await?;
+    let cookie = sign_in(&web.base, &token(&here, "reader", &[]).await?).await?;
     let browser = Visitor::new(&web.base, Some(Proof::Cookie(cookie)));
     let list = browser.get("/").await?;
     ensure!(list.code == 200 && list.text.contains("reader"), "{} {}", list.code, list.text);
@@ -242,9 +249,9 @@ async fn signing_in_takes_a_token_that_holds_and_out_ends_it(case: Case<'_>) -> 
     Ok(())
 }
 
-/// Signs in with a token; gives the cookie.
-async fn sign_in(web: &Proxy, token: &str) -> anyhow::Result<String> {
-    let answer = Visitor::new(&web.base, None).post_form("/login", &[("token", token)]).await?;
+/// Signs in at the web of this address with a token; gives the cookie.
+async fn sign_in(base: &str, token: &str) -> anyhow::Result<String> {
+    let answer = Visitor::new(base, None).post_form("/login", &[("token", token)]).await?;
     ensure!(answer.code == 303, "signing in: {} {}", answer.code, answer.text);
     let cookie = answer.headers.get(header::SET_COOKIE).context("no cookie")?.to_str()?;
     ensure!(!cookie.contains(token), "the browser holds the token itself");

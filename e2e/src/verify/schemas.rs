@@ -1,19 +1,24 @@
-//! JSON schemas for kubeconform, made from the OpenAPI document of the apiserver: one file a kind,
-//! complete in itself.
+//! JSON schemas for kubeconform, made from the OpenAPI document of the apiserver and from the Gateway
+//! API, which the cluster does not have: one file a kind, complete in itself.
 //!
 //! Not here: validation.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use crate::cluster::Cluster;
 use crate::cluster::command::capture;
+use crate::cluster::{Cluster, version};
 
-/// Writes `<kind>-<group>-<version>.json` (kubeconform's names) for every kind of the cluster.
+/// Where the Gateway API's module has the definition of its HTTPRoute.
+const HTTP_ROUTE: &str = "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml";
+
+/// Writes `<kind>-<group>-<version>.json` (kubeconform's names) for every kind of the cluster and for
+/// HTTPRoute.
 pub fn write(cluster: &Cluster, folder: &Path) -> Result<()> {
     let document = capture(cluster.kubectl().args(["get", "--raw", "/openapi/v2"]))?;
     let document: Value = serde_json::from_str(&document).context("read the OpenAPI document")?;
@@ -25,7 +30,22 @@ pub fn write(cluster: &Cluster, folder: &Path) -> Result<()> {
             fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
         }
     }
-    Ok(())
+    write_http_route(folder)
+}
+
+fn write_http_route(folder: &Path) -> Result<()> {
+    let module = format!("sigs.k8s.io/gateway-api@{}", version::GATEWAY_API);
+    let told = capture(Command::new("go").args(["mod", "download", "-json", &module]))?;
+    let told: Value = serde_json::from_str(&told).context("read where the Gateway API is")?;
+    let directory = Path::new(told["Dir"].as_str().context("the Gateway API is nowhere")?);
+    let text = fs::read_to_string(directory.join(HTTP_ROUTE)).context("read its HTTPRoute")?;
+    let definition: Value = serde_saphyr::from_str(&text).context("understand its HTTPRoute")?;
+    let versions = definition["spec"]["versions"].as_array().context("no versions")?;
+    let v1 = versions.iter().find(|version| version["name"] == "v1").context("no version v1")?;
+    let mut schema = v1["schema"]["openAPIV3Schema"].clone();
+    tighten(&mut schema, &mut Vec::new());
+    let kind = json!({"group": "gateway.networking.k8s.io", "version": "v1", "kind": "HTTPRoute"});
+    fs::write(folder.join(file_name(&kind)), schema.to_string()).context("write its schema")
 }
 
 /// As kubeconform's `{{.ResourceKind}}{{.KindSuffix}}` names it: the first part of the group only.

@@ -1,4 +1,4 @@
-//! One `web-proxy` as a process of this machine, with the rights of a service account.
+//! One `web-proxy` as a process of this machine, with the rights that the chart gives to the web.
 //!
 //! Not here: what is asked of it ([`super::visitor`]).
 
@@ -11,14 +11,11 @@ use tempfile::TempDir;
 
 use super::super::process::Process;
 use super::super::site::Site;
-use super::people;
 use super::visitor::{Proof, Visitor};
 use crate::cluster::layout::built_programs;
-use crate::install::apply;
+use crate::install;
 use crate::wait::until;
 
-/// Its service account.
-const ACCOUNT: &str = "web";
 /// How long it may take to read all tasks.
 const READY_LIMIT: Duration = Duration::from_secs(20);
 
@@ -33,7 +30,6 @@ pub struct Proxy {
 impl Proxy {
     /// Starts it and waits until it is ready.
     pub async fn start(site: &Site) -> anyhow::Result<Self> {
-        grant(site).await?;
         let folder = TempDir::new().context("make a directory for the web")?;
         let kubeconfig = folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, kubeconfig_of(site).await?.to_string())?;
@@ -68,28 +64,14 @@ impl Proxy {
     }
 }
 
-/// Gives the service account what the web needs.
-async fn grant(site: &Site) -> anyhow::Result<()> {
-    let namespace = &site.namespace;
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": ACCOUNT, "namespace": namespace}});
-    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": format!("claudetask-web-{namespace}")},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-            "name": "claudetask-web-scenarios"},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}]});
-    let manifest = format!("{}\n---\n{account}\n---\n{binding}", include_str!("rights.yaml"));
-    let kubectl = site.cluster.kubectl();
-    tokio::task::spawn_blocking(move || apply(kubectl, &manifest)).await?
-}
-
-/// The cluster of the administrator's kubeconfig, for the service account.
+/// The cluster of the administrator's kubeconfig, for the installed web's service account.
 async fn kubeconfig_of(site: &Site) -> anyhow::Result<Value> {
     let shown = site.kubectl(&["config", "view", "--raw", "--minify", "--output=json"]).await?;
     let mut config: Value = serde_json::from_str(&shown).context("read the kubeconfig")?;
-    let token = people::token(site, ACCOUNT, &[]).await?;
+    let create = ["create", "token", install::WEB, "--namespace", install::SYSTEM];
+    let token = site.kubectl(&create).await?;
     for user in config["users"].as_array_mut().into_iter().flatten() {
-        user["user"] = json!({"token": token});
+        user["user"] = json!({"token": token.trim()});
     }
     Ok(config)
 }
