@@ -9,6 +9,9 @@ use super::layout::Layout;
 use super::member::{self, Member};
 use super::pki::Pki;
 
+/// Who issues the tokens of service accounts, and whom they are for.
+pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
 /// One long-lived process.
 #[derive(Clone, Debug)]
 pub struct Component {
@@ -100,7 +103,7 @@ fn apiserver(layout: &Layout, pki: &Pki) -> Vec<String> {
         option("kubelet-client-certificate", pki.certificate("apiserver-to-kubelet").display()),
         option("kubelet-client-key", pki.key("apiserver-to-kubelet").display()),
         option("kubelet-preferred-address-types", "InternalIP"),
-        option("service-account-issuer", "https://kubernetes.default.svc.cluster.local"),
+        option("service-account-issuer", ISSUER),
         option("service-account-key-file", pki.service_accounts_public().display()),
         option("service-account-signing-key-file", pki.service_accounts().display()),
         option("service-cluster-ip-range", address::SERVICES),

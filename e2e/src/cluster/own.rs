@@ -90,7 +90,7 @@ pub fn health(layout: &Layout) -> Health {
     }
     let same_make = fs::read_to_string(layout.state("fingerprint"))
         .is_ok_and(|found| found == settings::fingerprint(layout));
-    let pki = Pki::at(layout.state("pki"));
+    let pki = Pki::of(layout);
     let all_run = component::all(Path::new(""), layout, &pki).iter().all(|one| runs(one, layout));
     let well = same_make && all_run && answers(layout) && node_is_ready(FIRST.name, layout);
     if well { Health::Well } else { Health::Broken }
@@ -131,7 +131,7 @@ fn refuse_if_used(layout: &Layout, change: &ChangeLock) -> Result<()> {
 }
 
 fn start(programs: &Programs, layout: &Layout, progress: &Progress) -> Result<()> {
-    let pki = Pki::at(layout.state("pki"));
+    let pki = Pki::of(layout);
     let servers = node::name_servers();
     node::write_files(layout, &pki, &servers)?;
     pki.create()?;

@@ -16,6 +16,7 @@ use rcgen::{
 };
 
 use super::address;
+use super::layout::Layout;
 use super::member;
 
 /// A certificate's subject, with the addresses it serves, if it serves any.
@@ -92,6 +93,11 @@ impl Pki {
     /// The files' names in `directory`, whether they exist or not.
     pub fn at(directory: PathBuf) -> Self {
         Self { directory }
+    }
+
+    /// The files' names in the cluster's directory of this layout.
+    pub fn of(layout: &Layout) -> Self {
+        Self::at(layout.state("pki"))
     }
 
     /// Makes the authority, every certificate, the service accounts' key and the kubeconfigs.

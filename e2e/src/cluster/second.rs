@@ -187,7 +187,7 @@ impl SecondNode {
     }
 
     fn pki(&self) -> Pki {
-        Pki::at(self.layout.state("pki"))
+        Pki::of(&self.layout)
     }
 
     fn components(&self) -> [Component; 2] {

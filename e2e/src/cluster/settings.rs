@@ -220,7 +220,7 @@ pub fn dns(servers: &[IpAddr]) -> String {
 
 /// A line for the state that tells clusters of different make apart.
 pub fn fingerprint(layout: &Layout) -> String {
-    let pki = Pki::at(layout.state("pki"));
+    let pki = Pki::of(layout);
     let components = super::component::all(Path::new("bin"), layout, &pki);
     let commands = format!("{components:?}");
     let of_nodes = member::ALL.map(|node| {

@@ -6,6 +6,8 @@
 mod installed;
 mod people;
 mod proxy;
+mod signer;
+mod streams;
 mod visitor;
 
 use std::time::Duration;
@@ -26,11 +28,14 @@ use installed::{
 };
 use people::{EVERYBODY, token};
 use proxy::Proxy;
+use signer::{HOUR, token_ending};
+use streams::an_open_stream_ends_with_the_token_and_with_the_right;
 use visitor::{Answer, Proof, Visitor};
 
 super::scenarios!["web":
     every_operation_is_allowed_exactly_where_kubectl_says_so,
     form_kubectl_and_api_make_the_same_object,
+    an_open_stream_ends_with_the_token_and_with_the_right,
     signing_in_takes_a_token_that_holds_and_out_ends_it,
     the_installed_web_has_only_the_rights_it_needs_and_serves_with_them,
     nobody_names_somebody_else_as_who_asked,
@@ -108,10 +113,12 @@ async fn nobody_does_anything(
     let gone = ["serviceaccount", "gone", "--namespace", &here.namespace];
     here.kubectl(&[&["create"], &gone[..]].concat()).await?;
     let revoked = token(here, "gone", &[]).await?;
+    let expired = token_ending(here, "owner", -HOUR).await?;
     here.kubectl(&[&["delete"], &gone[..]].concat()).await?;
     for (who, visitor) in [
         ("nobody", Visitor::new(&web.base, None)),
         ("another audience", web.bearer(other_audience)),
+        ("an expired token", web.bearer(expired)),
         ("a revoked token", web.bearer(revoked)),
         ("a made-up token", web.bearer("made-up".to_owned())),
     ] {

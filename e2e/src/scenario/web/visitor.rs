@@ -38,7 +38,8 @@ pub struct Answer {
     pub code: u16,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its text; of a stream only what came before the end of the first event with data.
+    /// Its text; of a stream, unless it was read until its end, only what came before the end of the
+    /// first event with data.
     pub text: String,
 }
 
@@ -71,6 +72,13 @@ impl Visitor {
         self.ask(Method::POST, path, "application/x-www-form-urlencoded", body).await
     }
 
+    /// Reads a stream from its beginning until the web ends it, which must be within this time.
+    pub async fn until_the_end(&self, path: &str, limit: Duration) -> anyhow::Result<Answer> {
+        let request = self.request(&Method::GET, path, "", String::new())?;
+        let answer = tokio::time::timeout(limit, self.exchange(request, |_| false));
+        answer.await.with_context(|| format!("{path} goes on"))?.context(path.to_owned())
+    }
+
     async fn ask(
         &self,
         method: Method,
@@ -78,7 +86,21 @@ impl Visitor {
         form: &str,
         body: String,
     ) -> anyhow::Result<Answer> {
-        let mut request = Request::builder().method(&method).uri(format!("{}{path}", self.base));
+        let request = self.request(&method, path, form, body)?;
+        let is_event =
+            |text: &str| text.find("data:").is_some_and(|at| text[at..].contains("\n\n"));
+        let answer = tokio::time::timeout(ANSWER_LIMIT, self.exchange(request, is_event));
+        answer.await.context("no answer")?.with_context(|| format!("{method} {path}"))
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        form: &str,
+        body: String,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         request = match &self.proof {
             Some(Proof::Bearer(token)) => {
                 request.header(header::AUTHORIZATION, format!("Bearer {token}"))
@@ -89,12 +111,15 @@ impl Visitor {
         if !form.is_empty() {
             request = request.header(header::CONTENT_TYPE, form);
         }
-        let request = request.body(Full::new(Bytes::from(body)))?;
-        let answer = tokio::time::timeout(ANSWER_LIMIT, self.exchange(request));
-        answer.await.context("no answer")?.with_context(|| format!("{method} {path}"))
+        Ok(request.body(Full::new(Bytes::from(body)))?)
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+    /// Reads the answer; a stream until its text is enough.
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        is_enough: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<Answer> {
         let answer = self.client.request(request).await?;
         let (code, headers) = (answer.status().as_u16(), answer.headers().clone());
         let stream = headers.get(header::CONTENT_TYPE);
@@ -104,8 +129,7 @@ impl Visitor {
             if let Ok(data) = frame?.into_data() {
                 text.push_str(&String::from_utf8_lossy(&data));
             }
-            let first = text.find("data:").is_some_and(|at| text[at..].contains("\n\n"));
-            if stream && first {
+            if stream && is_enough(&text) {
                 break;
             }
         }
