@@ -90,7 +90,7 @@ mod tests {
     fn caller(name: &str, credential: Credential) -> Caller {
         let groups = vec!["team".to_owned(), "all".to_owned()];
         let user = User { name: name.to_owned(), groups, ..User::default() };
-        Caller { user, credential, means: Means::Bearer, until: None }
+        Caller { user, credential, means: Means::Bearer, until: None, cookie: None }
     }
 
     #[test]

@@ -73,4 +73,6 @@ pub struct Caller {
     pub means: Means,
     /// Until when it holds; none when only asking again tells.
     pub until: Option<Timestamp>,
+    /// The cookie of their session.
+    pub cookie: Option<Secret>,
 }

@@ -29,6 +29,12 @@ pub struct Settings {
     /// Time after which one signs in again.
     #[arg(long, env = "WEB_SESSION_LIFETIME", default_value = "12h")]
     pub session_lifetime: SignedDuration,
+    /// Secret in which sessions outlive a restart; it must be there. Without, they are in memory only.
+    #[arg(long, env = "WEB_SESSIONS_SECRET", requires = "namespace")]
+    pub sessions_secret: Option<String>,
+    /// Namespace of that Secret.
+    #[arg(long, env = "WEB_NAMESPACE", requires = "sessions_secret")]
+    pub namespace: Option<String>,
     /// Bytes of a request's body at most.
     #[arg(long, env = "WEB_BODY_LIMIT", default_value_t = 1 << 20)]
     pub body_limit: usize,

@@ -17,7 +17,7 @@ use web_proxy::apiserver::Apiserver;
 use web_proxy::app::App;
 use web_proxy::config::{Identity, LogFormat, Settings};
 use web_proxy::identity::Gate;
-use web_proxy::identity::session::Sessions;
+use web_proxy::identity::session::{Sessions, Store};
 use web_proxy::logs::{Limits, Logs};
 use web_proxy::patience::PatientListener;
 use web_proxy::server::router;
@@ -75,10 +75,11 @@ async fn run(settings: Settings) -> Result<(), Error> {
 
 fn app(apiserver: Apiserver, settings: &Settings) -> App {
     let own = apiserver.own();
+    let store = settings.sessions_secret.as_ref().zip(settings.namespace.as_ref());
+    let store = store.map(|(secret, namespace)| Store::new(own.clone(), namespace, secret));
+    let sessions = Sessions::new(settings.session_lifetime, settings.secure(), store);
     let gate = match settings.identity {
-        Identity::Token => {
-            Gate::new(own.clone(), Sessions::new(settings.session_lifetime, settings.secure()))
-        }
+        Identity::Token => Gate::new(own.clone(), sessions),
     };
     App {
         apiserver,

@@ -9,9 +9,9 @@ use clap::CommandFactory;
 use serde_json::Value;
 use web_proxy::config::Settings;
 
-fn chart(file: &str) -> String {
+fn chart(file: &str) -> std::io::Result<String> {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/claude-task");
-    std::fs::read_to_string(chart.join(file)).unwrap()
+    std::fs::read_to_string(chart.join(file))
 }
 
 /// The settings with their defaults; several values are joined by commas.
@@ -26,7 +26,7 @@ fn defaults() -> BTreeMap<String, String> {
 
 #[test]
 fn every_setting_is_passed_and_no_other() {
-    let template = chart("templates/web/_web.tpl");
+    let template = chart("templates/web/_web.tpl").unwrap();
     let passed: BTreeSet<&str> = template
         .split("\"--")
         .skip(1)
@@ -38,7 +38,7 @@ fn every_setting_is_passed_and_no_other() {
 
 #[test]
 fn the_charts_values_are_the_webs_defaults() {
-    let values: Value = serde_saphyr::from_str(&chart("values.yaml")).unwrap();
+    let values: Value = serde_saphyr::from_str(&chart("values.yaml").unwrap()).unwrap();
     let values: BTreeMap<_, _> = leaves("", &values["web"]).into_iter().collect();
     // Where the web listens and what it logs is the chart's own, and its address everybody's.
     let own = ["listen", "public-url", "log", "log-format"];

@@ -85,7 +85,8 @@ pub fn caller(settings: &Settings, peer: IpAddr, headers: &HeaderMap) -> Result<
         None => Vec::new(),
     };
     let user = refuse::prefixed(&settings.prefix, name, &groups).map_err(Error::Refused)?;
-    Ok(Caller { user, credential: Credential::Impersonation, means: Means::Header, until: None })
+    let (credential, means) = (Credential::Impersonation, Means::Header);
+    Ok(Caller { user, credential, means, until: None, cookie: None })
 }
 
 /// Why the headers name nobody.

@@ -15,9 +15,9 @@ use http::header::{AUTHORIZATION, COOKIE};
 use jiff::Timestamp;
 use kube::Client;
 
-use crate::caller::{Caller, Credential, Means, Secret};
+use crate::caller::{Caller, Credential, Means, Secret, User};
 use review::{Reviews, Unreviewed};
-use session::Sessions;
+use session::{Holder, Sessions};
 
 /// Finds out who asks.
 pub struct Gate {
@@ -42,26 +42,34 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Option<Caller>, Unreviewed> {
         if let Some(token) = bearer(headers) {
-            return self.holder(token, Means::Bearer, None).await;
+            let user = self.user(&token).await?;
+            return Ok(user.map(|user| Caller {
+                user,
+                credential: Credential::Token(token),
+                means: Means::Bearer,
+                until: None,
+                cookie: None,
+            }));
         }
-        let Some(kept) = cookie(headers).and_then(|cookie| self.sessions.get(cookie, now)) else {
-            return Ok(None);
+        let Some(cookie) = cookie(headers) else { return Ok(None) };
+        let Some(session) = self.sessions.get(cookie, now).await else { return Ok(None) };
+        let (user, credential) = match session.holder {
+            Holder::Token(token) => match self.user(&token).await? {
+                Some(user) => (user, Credential::Token(token)),
+                None => return Ok(None),
+            },
+            Holder::Person(user) => (user, Credential::Impersonation),
         };
-        self.holder(kept.token, Means::Cookie, Some(kept.until)).await
+        let (until, cookie) = (Some(session.until), Some(Secret::new(cookie)));
+        Ok(Some(Caller { user, credential, means: Means::Cookie, until, cookie }))
     }
 
     /// Who holds this token; none when the apiserver does not take it.
     ///
     /// # Errors
     /// When the apiserver does not answer.
-    pub async fn holder(
-        &self,
-        token: Secret,
-        means: Means,
-        until: Option<Timestamp>,
-    ) -> Result<Option<Caller>, Unreviewed> {
-        let user = self.reviews.user(&token).await?;
-        Ok(user.map(|user| Caller { user, credential: Credential::Token(token), means, until }))
+    pub async fn user(&self, token: &Secret) -> Result<Option<User>, Unreviewed> {
+        self.reviews.user(token).await
     }
 
     /// Whether the caller of an open stream is still who they were.
@@ -69,9 +77,14 @@ impl Gate {
         if caller.until.is_some_and(|until| until <= now) {
             return false;
         }
+        if let Some(cookie) = &caller.cookie
+            && self.sessions.get(cookie.expose(), now).await.is_none()
+        {
+            return false;
+        }
         match &caller.credential {
             Credential::Token(token) => {
-                let user = self.reviews.user(token).await;
+                let user = self.user(token).await;
                 matches!(user, Ok(Some(user)) if user == caller.user)
             }
             Credential::Impersonation => true,

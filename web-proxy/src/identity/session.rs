@@ -1,18 +1,30 @@
-//! Sessions of browsers: the token stays here, the browser holds a random number.
+//! Sessions of browsers: who signed in stays here, the browser holds a random number.
 //!
-//! A session is known by the digest of that number, so what is kept here opens none. They are in
-//! memory: after a restart one signs in again. Not here: checking the token ([`super::review`]).
+//! A session is known by the digest of that number and kept sealed under a key made of it, so what
+//! is kept opens none. Sessions are in memory and, where there is a [`Store`], in the cluster too:
+//! there they outlive a restart, and hold at every replica. Not here: checking a token
+//! ([`super::review`]).
+
+mod seal;
+mod store;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crd::errors::chain;
 use jiff::{SignedDuration, Timestamp};
-use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::Instant;
 
-use crate::caller::Secret;
+use crate::caller::{Secret, User};
+use crate::kept::HOLDS;
+use seal::{Key, key};
+pub use store::Store;
 
 /// Names of the cookie: the first where the page comes over https, the second elsewhere.
 pub const NAMES: [&str; 2] = ["__Host-claudetask-session", "claudetask-session"];
@@ -21,12 +33,21 @@ pub const NAMES: [&str; 2] = ["__Host-claudetask-session", "claudetask-session"]
 const MOST: usize = 10_000;
 
 /// What is remembered of a browser.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The token that it signed in with.
-    pub token: Secret,
-    /// When the session ends, whatever the token's own end.
+    /// Who signed in.
+    pub holder: Holder,
+    /// When the session ends, whatever a token's own end.
     pub until: Timestamp,
+}
+
+/// Who signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Who holds this token, whoever that is.
+    Token(Secret),
+    /// Somebody whom an identity provider named, to be impersonated.
+    Person(User),
 }
 
 /// No random numbers are to be had.
@@ -39,44 +60,129 @@ pub struct Sessions {
     lifetime: SignedDuration,
     /// Whether browsers send the cookie over https only.
     secure: bool,
-    kept: Mutex<HashMap<[u8; 32], Session>>,
+    kept: Mutex<HashMap<Key, Known>>,
+    store: Option<Store>,
+}
+
+/// A session as this process knows it.
+#[derive(Clone)]
+struct Known {
+    /// None when it has ended here, which the store may not know.
+    session: Option<Session>,
+    until: Timestamp,
+    /// When the store last had it; none when it never did.
+    seen: Option<Instant>,
 }
 
 impl Sessions {
-    /// Sessions of this lifetime, for pages over https when `secure`.
-    pub fn new(lifetime: SignedDuration, secure: bool) -> Self {
-        Self { lifetime, secure, kept: Mutex::default() }
+    /// Sessions of this lifetime, for pages over https when `secure`; in memory only without a store.
+    pub fn new(lifetime: SignedDuration, secure: bool, store: Option<Store>) -> Self {
+        Self { lifetime, secure, kept: Mutex::default(), store }
     }
 
-    /// Begins a session and gives the text for the Set-Cookie header.
+    /// Begins a session and gives the text for the Set-Cookie header. It ends with its lifetime, or
+    /// at `end` if that is earlier.
     ///
     /// # Errors
     /// When there is no random number to name it by.
-    pub fn begin(&self, token: Secret, now: Timestamp) -> Result<String, NoRandom> {
+    pub async fn begin(
+        &self,
+        holder: Holder,
+        end: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<String, NoRandom> {
         let mut number = [0; 32];
         SystemRandom::new().fill(&mut number).map_err(|_| NoRandom)?;
         let value = URL_SAFE_NO_PAD.encode(number);
-        let until = crd::span::after(now, self.lifetime);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, session| session.until > now);
-        if kept.len() >= MOST {
-            let first = kept.iter().min_by_key(|(_, session)| session.until).map(|(key, _)| *key);
-            first.and_then(|first| kept.remove(&first));
-        }
-        kept.insert(key(&value), Session { token, until });
-        Ok(self.cookie(&value, self.lifetime.as_secs()))
+        let latest = crd::span::after(now, self.lifetime);
+        let until = end.map_or(latest, |end| end.min(latest));
+        let session = Session { holder, until };
+        let seen = self.write(&value, &session, now).await.then(Instant::now);
+        self.remember(key(&value), Known { session: Some(session), until, seen }, now);
+        Ok(self.cookie(&value, until.duration_since(now).as_secs()))
     }
 
     /// The session of this cookie, unless it has ended.
-    pub fn get(&self, cookie: &str, now: Timestamp) -> Option<Session> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&key(cookie)).filter(|session| session.until > now).cloned()
+    pub async fn get(&self, cookie: &str, now: Timestamp) -> Option<Session> {
+        let key = key(cookie);
+        let known = self.lock().get(&key).cloned();
+        let known = match (known, &self.store) {
+            (Some(known), Some(store)) if known.is_old() => {
+                self.look_again(store, key, known).await
+            }
+            (None, Some(store)) => self.find(store, cookie, now).await,
+            (known, _) => known,
+        };
+        known?.session.filter(|session| session.until > now)
     }
 
     /// Ends the session of this cookie and gives the text for the Set-Cookie header.
-    pub fn end(&self, cookie: &str) -> String {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(cookie));
+    pub async fn end(&self, cookie: &str, now: Timestamp) -> String {
+        // A made-up cookie is no reason to write to the cluster.
+        if self.get(cookie, now).await.is_some() {
+            self.forget(key(cookie)).await;
+        }
         self.cookie("", 0)
+    }
+
+    async fn forget(&self, key: Key) {
+        self.lock().entry(key).and_modify(|known| known.session = None);
+        if let Some(store) = &self.store
+            && let Err(error) = store.remove(&key).await
+        {
+            tracing::warn!(error = chain(&error), "a session ended at this web only");
+        }
+    }
+
+    /// Whether the store has it now.
+    async fn write(&self, cookie: &str, session: &Session, now: Timestamp) -> bool {
+        let Some(store) = &self.store else { return false };
+        let Some(sealed) = seal::seal(cookie, session) else { return false };
+        match store.add(&key(cookie), &sealed, now).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "a session will not outlive a restart");
+                false
+            }
+        }
+    }
+
+    /// What was seen in the store before ends when it is not there any more: another web ended it.
+    async fn look_again(&self, store: &Store, key: Key, known: Known) -> Option<Known> {
+        match store.get(&key).await {
+            Ok(None) => {
+                self.lock().remove(&key);
+                None
+            }
+            Ok(Some(_)) => {
+                let now = Some(Instant::now());
+                self.lock().entry(key).and_modify(|kept| kept.seen = now);
+                Some(known)
+            }
+            // Who has proved who they are is not sent away because the apiserver is.
+            Err(_) => Some(known),
+        }
+    }
+
+    /// A session that was begun before a restart, or at another web.
+    async fn find(&self, store: &Store, cookie: &str, now: Timestamp) -> Option<Known> {
+        let key = key(cookie);
+        let sealed = store.get(&key).await.ok()??;
+        let session = seal::open(cookie, &sealed)?;
+        let until = session.until;
+        let known = Known { session: Some(session), until, seen: Some(Instant::now()) };
+        self.remember(key, known.clone(), now);
+        Some(known)
+    }
+
+    fn remember(&self, key: Key, known: Known, now: Timestamp) {
+        let mut kept = self.lock();
+        kept.retain(|_, known| known.until > now);
+        if kept.len() >= MOST {
+            let first = kept.iter().min_by_key(|(_, known)| known.until).map(|(key, _)| *key);
+            first.and_then(|first| kept.remove(&first));
+        }
+        kept.insert(key, known);
     }
 
     fn cookie(&self, value: &str, seconds: i64) -> String {
@@ -84,52 +190,15 @@ impl Sessions {
         let (name, secure) = if self.secure { (over_https, "; Secure") } else { (elsewhere, "") };
         format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
     }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn key(cookie: &str) -> [u8; 32] {
-    let mut key = [0; 32];
-    key.copy_from_slice(digest(&SHA256, cookie.as_bytes()).as_ref());
-    key
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(cookie: &str) -> String {
-        cookie.split_once('=').unwrap().1.split(';').next().unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_session_ends_with_its_lifetime_or_when_one_signs_out() {
-        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let sessions = Sessions::new(SignedDuration::from_hours(1), true);
-        let [first, second] =
-            ["a", "b"].map(|token| value(&sessions.begin(Secret::new(token), now).unwrap()));
-        assert_ne!(first, second);
-        let token = |cookie: &str, at| {
-            sessions.get(cookie, at).map(|session| session.token.expose().to_owned())
-        };
-        assert_eq!(token(&first, now).as_deref(), Some("a"));
-        assert_eq!(token(&second, now).as_deref(), Some("b"));
-        assert_eq!(token(&second, now + SignedDuration::from_hours(1)), None);
-        assert!(sessions.end(&first).contains("Max-Age=0"));
-        assert_eq!(token(&first, now), None);
-        assert_eq!(token("made-up", now), None);
-    }
-
-    #[test]
-    fn no_script_and_no_other_site_gets_at_the_cookie() {
-        let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let begin = |secure| {
-            let sessions = Sessions::new(SignedDuration::from_hours(1), secure);
-            sessions.begin(Secret::new("canary"), now).unwrap()
-        };
-        let cookie = begin(true);
-        for part in ["__Host-", "; HttpOnly", "; SameSite=Strict", "; Secure", "; Path=/;"] {
-            assert!(cookie.contains(part), "{cookie}");
-        }
-        assert!(!cookie.contains("canary"));
-        assert!(!begin(false).contains("Secure"));
+impl Known {
+    /// Whether it is time to ask the store for it again.
+    fn is_old(&self) -> bool {
+        self.session.is_some() && self.seen.is_some_and(|seen| seen.elapsed() >= HOLDS)
     }
 }

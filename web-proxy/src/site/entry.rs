@@ -12,8 +12,9 @@ use serde::Deserialize;
 
 use super::{Broken, nobody};
 use crate::app::App;
-use crate::caller::{Means, Secret};
+use crate::caller::Secret;
 use crate::identity::cookie;
+use crate::identity::session::Holder;
 use crate::page;
 
 /// What the page of signing in sends.
@@ -33,18 +34,18 @@ pub async fn sign_in(
     Form(SignIn { token }): Form<SignIn>,
 ) -> Result<Response, Broken> {
     let (token, now) = (Secret::new(token.trim()), Timestamp::now());
-    if app.gate.holder(token.clone(), Means::Cookie, None).await?.is_none() {
+    if app.gate.user(&token).await?.is_none() {
         let text = "The cluster does not take this token: it is mistyped, expired or made for \
             something else. Make another one.";
         let page = page::login(&nobody(now), Some(text));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
-    let cookie = app.gate.sessions.begin(token, now)?;
+    let cookie = app.gate.sessions.begin(Holder::Token(token), None, now).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
 }
 
 /// Ends the session.
 pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
-    let over = app.gate.sessions.end(cookie(&headers).unwrap_or_default());
+    let over = app.gate.sessions.end(cookie(&headers).unwrap_or_default(), Timestamp::now()).await;
     ([(header::SET_COOKIE, over)], Redirect::to("/login")).into_response()
 }

@@ -1,0 +1,94 @@
+//! A session under a key that only its cookie gives.
+//!
+//! Not here: where the sealed text lies ([`super::store`]).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::digest::{SHA256, digest};
+use ring::hkdf::{HKDF_SHA256, Salt};
+use serde::{Deserialize, Serialize};
+
+use super::{Holder, Session};
+use crate::caller::{Secret, User};
+
+/// By what a session is known: the digest of its cookie's value.
+pub type Key = [u8; 32];
+
+/// The form of what is sealed; another one is no session of ours.
+const FORM: u8 = 1;
+/// Bytes before the sealed text: the form and the end, in seconds since 1970.
+const FRONT: usize = 9;
+/// Each key seals one text only, so the nonce need not differ.
+const NONCE: [u8; 12] = [0; 12];
+
+#[derive(Serialize, Deserialize)]
+enum Content {
+    #[serde(rename = "token")]
+    Token(String),
+    #[serde(rename = "person")]
+    Person {
+        name: String,
+        uid: Option<String>,
+        groups: Vec<String>,
+        extra: BTreeMap<String, Vec<String>>,
+    },
+}
+
+/// By what the session of this cookie is known.
+pub fn key(cookie: &str) -> Key {
+    let mut key = Key::default();
+    key.copy_from_slice(digest(&SHA256, cookie.as_bytes()).as_ref());
+    key
+}
+
+/// The session, sealed; its end stands before it for all to see, and for nobody to change.
+pub fn seal(cookie: &str, session: &Session) -> Option<Vec<u8>> {
+    let content = match &session.holder {
+        Holder::Token(token) => Content::Token(token.expose().to_owned()),
+        Holder::Person(User { name, uid, groups, extra }) => Content::Person {
+            name: name.clone(),
+            uid: uid.clone(),
+            groups: groups.clone(),
+            extra: extra.clone(),
+        },
+    };
+    let mut text = serde_json::to_vec(&content).ok()?;
+    let mut sealed = vec![FORM];
+    sealed.extend(session.until.as_second().to_be_bytes());
+    let nonce = Nonce::assume_unique_for_key(NONCE);
+    cipher(cookie)?.seal_in_place_append_tag(nonce, Aad::from(&sealed), &mut text).ok()?;
+    sealed.extend(text);
+    Some(sealed)
+}
+
+/// The session that was sealed for this cookie; none when it was not, or was changed since.
+pub fn open(cookie: &str, sealed: &[u8]) -> Option<Session> {
+    let until = end(sealed)?;
+    let (front, text) = sealed.split_at_checked(FRONT)?;
+    let mut text = text.to_vec();
+    let nonce = Nonce::assume_unique_for_key(NONCE);
+    let text = cipher(cookie)?.open_in_place(nonce, Aad::from(front), &mut text).ok()?;
+    let holder = match serde_json::from_slice(text).ok()? {
+        Content::Token(token) => Holder::Token(Secret::new(token)),
+        Content::Person { name, uid, groups, extra } => {
+            Holder::Person(User { name, uid, groups, extra })
+        }
+    };
+    Some(Session { holder, until })
+}
+
+/// When a sealed session ends, as it says itself; none when it is none.
+pub fn end(sealed: &[u8]) -> Option<Timestamp> {
+    let (form, rest) = sealed.split_first()?;
+    let second = i64::from_be_bytes(rest.get(..FRONT - 1)?.try_into().ok()?);
+    (*form == FORM).then(|| Timestamp::from_second(second).ok())?
+}
+
+/// The random number of the cookie is all of the key; the other words only bind it to its use.
+fn cipher(cookie: &str) -> Option<LessSafeKey> {
+    let secret = Salt::new(HKDF_SHA256, b"claudetask").extract(cookie.as_bytes());
+    let key = secret.expand(&[b"session"], &AES_256_GCM).ok()?;
+    Some(LessSafeKey::new(UnboundKey::from(key)))
+}
