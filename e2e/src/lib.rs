@@ -9,6 +9,7 @@
 //!
 //! Not here: anything that the product itself needs.
 
+pub mod browser;
 pub mod cluster;
 pub mod demo;
 pub mod git_server;

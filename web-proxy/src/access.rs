@@ -15,6 +15,9 @@ use kube::api::{Api, PostParams};
 /// Answers that are kept at most.
 const MOST: usize = 20_000;
 
+/// In place of a namespace: all of them at once.
+pub const EVERYWHERE: &str = "";
+
 /// What is done to what; the namespace is asked for beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Deed {

@@ -11,7 +11,7 @@ use crd::ClaudeTask;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::access::{Access, Deed, Unanswered};
+use crate::access::{Access, Deed, EVERYWHERE, Unanswered};
 use crate::api::error::Error;
 use crate::apiserver::Apiserver;
 use crate::caller::{Caller, User};
@@ -64,6 +64,33 @@ impl App {
         let allowed = self.namespaces(user, Deed::ListTasks).await?;
         let all = self.tasks.all().into_iter();
         Ok(all.filter(|task| allowed.contains(&task.namespace().unwrap_or_default())).collect())
+    }
+
+    /// The namespaces in which the user may create tasks: of those with tasks, and their own if they
+    /// are a service account.
+    ///
+    /// # Errors
+    /// When the apiserver does not answer.
+    pub async fn to_create_in(&self, user: &User) -> Result<BTreeSet<String>, Unanswered> {
+        let mut allowed = self.namespaces(user, Deed::CreateTask).await?;
+        if let Some(own) = user.own_namespace()
+            && self.access.may(user, Deed::CreateTask, own, None).await?
+        {
+            allowed.insert(own.to_owned());
+        }
+        Ok(allowed)
+    }
+
+    /// Whether the user may create tasks, as far as one can know without asking for every namespace.
+    /// Whoever sees no task at all may have come to make the first one.
+    ///
+    /// # Errors
+    /// When the apiserver does not answer.
+    pub async fn may_create(&self, user: &User) -> Result<bool, Unanswered> {
+        Ok(!self.to_create_in(user).await?.is_empty()
+            || self.access.may(user, Deed::CreateTask, EVERYWHERE, None).await?
+            || user.own_namespace().is_none()
+                && self.namespaces(user, Deed::ListTasks).await?.is_empty())
     }
 
     /// Counts one more open stream of the user.

@@ -20,6 +20,14 @@ pub struct User {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
+impl User {
+    /// The namespace of a service account; none of anybody else.
+    pub fn own_namespace(&self) -> Option<&str> {
+        let account = self.name.strip_prefix("system:serviceaccount:")?;
+        account.split_once(':').map(|(namespace, _)| namespace)
+    }
+}
+
 /// Text that no log, error or debug output shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -81,14 +81,11 @@ const fn nobody(now: Timestamp) -> Shell {
     Shell { user: None, may_create: false, can_sign_out: false, now }
 }
 
-/// The frame for this caller. Who may create nowhere that holds tasks is still offered to where
-/// nothing is known yet: the apiserver has the last word.
+/// The frame for this caller.
 async fn shell(app: &App, caller: &Caller) -> Result<Shell, Error> {
-    let known = app.tasks.namespaces();
-    let allowed = app.namespaces(&caller.user, Deed::CreateTask).await?;
     Ok(Shell {
         user: Some(caller.user.name.clone()),
-        may_create: known.is_empty() || !allowed.is_empty(),
+        may_create: app.may_create(&caller.user).await?,
         can_sign_out: caller.means == Means::Cookie,
         now: Timestamp::now(),
     })

@@ -24,6 +24,7 @@ pub mod load;
 pub mod lock;
 pub mod member;
 pub mod node;
+pub mod npm;
 pub mod own;
 pub mod owner;
 pub mod package;

@@ -14,9 +14,12 @@ const NEEDED: &[&str] = &[
     "binutils",
     "bubblewrap",
     "buildah",
+    "chromium",
     "conntrack",
     "containerd",
     "containernetworking-plugins",
+    // Without a font of its own a machine gives the browser none.
+    "fonts-dejavu-core",
     "iproute2",
     "iptables",
     "kmod",

@@ -23,6 +23,7 @@ mod verdict;
 mod access;
 mod admission;
 mod agent;
+mod browser;
 mod cancel;
 mod conflicts;
 mod continuing;
@@ -105,6 +106,7 @@ pub fn side_by_side() -> Vec<Scenario> {
     // The slow ones first, so that none of them is left over at the end.
     [
         lifecycle::ALL,
+        browser::ALL,
         cancel::ALL,
         deletion::ALL,
         guards::ALL,

@@ -4,8 +4,8 @@
 //! It runs as a process of this machine, but for what is [`installed`]. Not here: what the pages look like.
 
 mod installed;
-mod people;
-mod proxy;
+pub(super) mod people;
+pub(super) mod proxy;
 mod signer;
 mod streams;
 mod visitor;

@@ -10,7 +10,6 @@ use maud::Markup;
 use serde::Deserialize;
 
 use super::{Broken, Visitor, shell, to_new};
-use crate::access::Deed;
 use crate::api::error::Error;
 use crate::app::App;
 use crate::caller::Caller;
@@ -100,7 +99,6 @@ fn errors(error: Error) -> Vec<Field> {
 }
 
 async fn page(app: &App, caller: &Caller, fields: &Fields, said: &Said) -> Result<Markup, Broken> {
-    let namespaces: Vec<String> =
-        app.namespaces(&caller.user, Deed::CreateTask).await?.into_iter().collect();
+    let namespaces: Vec<String> = app.to_create_in(&caller.user).await?.into_iter().collect();
     Ok(form(&shell(app, caller).await?, fields, &namespaces, said))
 }

@@ -2,7 +2,8 @@
 //!
 //! Not here: what is asked of it ([`super::visitor`]).
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +17,8 @@ use crate::cluster::layout::built_programs;
 use crate::install;
 use crate::wait::until;
 
+/// The file in the web's directory by which it finds the cluster.
+const KUBECONFIG: &str = "kubeconfig";
 /// How long it may take to read all tasks.
 const READY_LIMIT: Duration = Duration::from_secs(20);
 
@@ -23,30 +26,30 @@ const READY_LIMIT: Duration = Duration::from_secs(20);
 pub struct Proxy {
     /// Its address without a trailing slash.
     pub base: String,
+    address: SocketAddr,
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Proxy {
     /// Starts it and waits until it is ready.
     pub async fn start(site: &Site) -> anyhow::Result<Self> {
         let folder = TempDir::new().context("make a directory for the web")?;
-        let kubeconfig = folder.path().join("kubeconfig");
-        std::fs::write(&kubeconfig, kubeconfig_of(site).await?.to_string())?;
+        std::fs::write(folder.path().join(KUBECONFIG), kubeconfig_of(site).await?.to_string())?;
         // Whoever takes the port in the moment between makes the start fail, which is told.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let base = format!("http://{address}");
-        let arguments = [
-            "--identity=token".to_owned(),
-            format!("--listen={address}"),
-            format!("--public-url={base}"),
-        ];
-        let env = [("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
-        let program = built_programs()?.join("web-proxy");
-        let process = Process::start(&program, &arguments, &env, folder.path().to_owned())?;
-        let proxy = Self { base, process, _folder: folder };
+        let process = process(address, folder.path())?;
+        let proxy = Self { base: format!("http://{address}"), address, process, folder };
         proxy.wait_until_ready().await?;
         Ok(proxy)
+    }
+
+    /// Kills it, and starts it again at the same address.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.process.kill()?;
+        until("the end of the web", READY_LIMIT, async || self.process.exit_code()).await?;
+        self.process = process(self.address, self.folder.path())?;
+        self.wait_until_ready().await
     }
 
     /// Somebody with this bearer token.
@@ -62,6 +65,20 @@ impl Proxy {
         });
         ready.await.with_context(|| self.process.said())
     }
+}
+
+fn process(address: SocketAddr, folder: &Path) -> anyhow::Result<Process> {
+    let arguments = [
+        "--identity=token".to_owned(),
+        format!("--listen={address}"),
+        format!("--public-url=http://{address}"),
+        format!("--namespace={}", install::SYSTEM),
+        format!("--sessions-secret={}-sessions", install::WEB),
+    ];
+    let kubeconfig = folder.join(KUBECONFIG).display().to_string();
+    let env = [("KUBECONFIG".to_owned(), kubeconfig)];
+    let program = built_programs()?.join("web-proxy");
+    Process::start(&program, &arguments, &env, folder.to_owned())
 }
 
 /// The cluster of the administrator's kubeconfig, for the installed web's service account.
