@@ -17,6 +17,7 @@ use crate::apiserver::Apiserver;
 use crate::caller::{Caller, User};
 use crate::identity::Gate;
 use crate::logs::Logs;
+use crate::rate::Rate;
 use crate::streams::{Open, Streams};
 use crate::tasks::Tasks;
 
@@ -35,6 +36,8 @@ pub struct App {
     pub logs: Arc<Logs>,
     /// Open streams.
     pub streams: Arc<Streams>,
+    /// Requests of each user.
+    pub rate: Arc<Rate>,
 }
 
 impl App {
@@ -131,6 +134,8 @@ impl FromRequestParts<App> for Who {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let caller = app.gate.caller(&parts.headers, Timestamp::now()).await?;
-        caller.map(Self).ok_or_else(Error::unauthorized)
+        let caller = caller.ok_or_else(Error::unauthorized)?;
+        app.rate.count(&caller.user.name).map_err(Error::too_many_requests)?;
+        Ok(Self(caller))
     }
 }

@@ -3,6 +3,7 @@
 //! Not here: what a request says.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -41,6 +42,12 @@ pub struct Settings {
     /// Streams that one user may have open.
     #[arg(long, env = "WEB_STREAMS_PER_USER", default_value_t = 20)]
     pub streams_per_user: usize,
+    /// Requests that one user may make each second, over time.
+    #[arg(long, env = "WEB_REQUESTS_PER_SECOND", default_value = "20")]
+    pub requests_per_second: NonZeroU32,
+    /// Requests that one user may make at once.
+    #[arg(long, env = "WEB_REQUEST_BURST", default_value = "100")]
+    pub request_burst: NonZeroU32,
     /// Time until an answer begins.
     #[arg(long, env = "WEB_REQUEST_TIMEOUT", default_value = "30s")]
     pub request_timeout: SignedDuration,

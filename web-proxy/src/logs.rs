@@ -22,6 +22,7 @@ pub mod position;
 pub mod read;
 pub mod sequence;
 pub mod task;
+pub mod text;
 pub mod upstream;
 pub mod viewer;
 

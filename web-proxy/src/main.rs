@@ -20,6 +20,7 @@ use web_proxy::identity::Gate;
 use web_proxy::identity::session::{Sessions, Store};
 use web_proxy::logs::{Limits, Logs};
 use web_proxy::patience::PatientListener;
+use web_proxy::rate::Rate;
 use web_proxy::server::router;
 use web_proxy::streams::Streams;
 use web_proxy::tasks::{self, Tasks};
@@ -88,6 +89,7 @@ fn app(apiserver: Apiserver, settings: &Settings) -> App {
         logs: Logs::new(own.clone(), Limits::default()),
         access: Arc::new(Access::new(own)),
         streams: Arc::new(Streams::new(settings.streams_per_user)),
+        rate: Arc::new(Rate::new(settings.requests_per_second, settings.request_burst)),
     }
 }
 

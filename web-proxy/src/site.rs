@@ -17,6 +17,7 @@ use crate::access::Deed;
 use crate::api::error::Error;
 use crate::app::{App, Who};
 use crate::caller::{Caller, Means};
+use crate::events;
 use crate::page::history::{self, Range};
 use crate::page::list::{self, Filter};
 use crate::page::task::{TaskView, task};
@@ -56,9 +57,9 @@ impl IntoResponse for Broken {
             return Redirect::to("/login").into_response();
         }
         let code = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let shell = nobody(Timestamp::now());
+        let (shell, headers) = (nobody(Timestamp::now()), error.headers());
         let title = if code == StatusCode::NOT_FOUND { "Not found" } else { "That did not work" };
-        (code, page::message(&shell, title, &error.message)).into_response()
+        (code, headers, page::message(&shell, title, &error.message)).into_response()
     }
 }
 
@@ -119,7 +120,9 @@ async fn show_task(
     let found = app.tasks.get(namespace, name).ok_or_else(|| Error::not_found(namespace, name))?;
     let rights = rights(&app, &caller, namespace, name).await?;
     let yaml = serde_saphyr::to_string(&serde_json::to_value(&*found)?).unwrap_or_default();
-    let view = TaskView { task: &found, rights, events: None, yaml: &yaml };
+    let uid = found.metadata.uid.as_deref().unwrap_or_default();
+    let events = events::of(&app, &caller, namespace, uid).await;
+    let view = TaskView { task: &found, rights, events: events.as_deref(), yaml: &yaml };
     Ok(task(&shell(&app, &caller).await?, &view))
 }
 

@@ -13,6 +13,7 @@ use kube::ResourceExt;
 
 use super::case::Case;
 use super::web::people::EVERYBODY;
+use crate::browser::Tab;
 use crate::model_server::Step;
 use lines::{all_lines, see_all};
 use pages::every_page_is_sound_wide_and_narrow_light_and_dark;
@@ -63,12 +64,23 @@ async fn somebody_makes_a_task_with_the_form_and_follows_it_to_its_end(
     verdict.expect(Reason::Pushed)?;
     tab.until("the verdict", "document.title.startsWith('●')").await?;
     see_all(tab, &all_lines(&here, &verdict).await?).await?;
-    let text = tab.text().await?;
     let commit = verdict.result().commit.clone().unwrap_or_default();
-    for part in [&file, SCRIPT_BRANCH, "resolved by Claude", &commit[..10]] {
+    see_end(tab, &[&file, SCRIPT_BRANCH, "resolved by Claude", &commit[..10]]).await?;
+    visit.end().await
+}
+
+/// Looks for these parts on the page of the finished task, and for its events and its log as text.
+async fn see_end(tab: &Tab, parts: &[&str]) -> anyhow::Result<()> {
+    let text = tab.text().await?;
+    for part in parts {
         ensure!(text.contains(part), "{part:?} is not on the page: {text}");
     }
-    visit.end().await
+    let events: String = tab.see("document.querySelector('[data-live=events]').innerText").await?;
+    ensure!(events.contains("Pushed") && events.contains(SCRIPT_BRANCH), "events: {events}");
+    let fetch = "fetch(document.querySelector('#log a[href$=\"format=text\"]').href)";
+    let log: String = tab.see(&format!("{fetch}.then(answer => answer.text())")).await?;
+    ensure!(log.contains("run turn 1 Bash") && log.contains(SCRIPT), "the log as text: {log}");
+    Ok(())
 }
 
 /// Fills in the form: first with a name that no object may have, then rightly.

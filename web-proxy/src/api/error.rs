@@ -3,10 +3,13 @@
 //! The apiserver's words reach the caller only when they are about the caller's own object; what
 //! else went wrong goes to the log. Not here: pages, which show the same.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use crd::errors::chain;
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 use kube::core::Status;
 use kube::core::response::StatusCause;
 use serde::Serialize;
@@ -33,12 +36,16 @@ pub struct Error {
     /// Fields that are wrong, where it is about some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
+    /// Seconds after which it may be tried again, for the header Retry-After.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub retry_after: Option<u64>,
 }
 
 impl Error {
     fn new(code: StatusCode, reason: &str, message: impl Into<String>) -> Self {
         let (reason, message) = (reason.to_owned(), message.into());
-        Self { code: code.as_u16(), reason, message, fields: Vec::new() }
+        Self { code: code.as_u16(), reason, message, fields: Vec::new(), retry_after: None }
     }
 
     /// The request says not who asks, or nothing that holds.
@@ -76,10 +83,26 @@ impl Error {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", text)
     }
 
+    /// More requests than one caller may make, who should wait so long.
+    pub fn too_many_requests(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
+        let text = format!("You ask too often; try again in {seconds} s.");
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", text);
+        Self { retry_after: Some(seconds), ..error }
+    }
+
     fn unavailable(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = chain(error), "a request could not be answered");
         let text = "The cluster does not answer as it should; try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
+    }
+}
+
+impl Error {
+    /// Headers that go with it.
+    pub fn headers(&self) -> HeaderMap {
+        let wait = self.retry_after.map(|seconds| (RETRY_AFTER, seconds.into()));
+        wait.into_iter().collect()
     }
 }
 
@@ -90,9 +113,11 @@ fn said(status: Status) -> Error {
         return Error::unavailable(&kube::Error::Api(Box::new(status)));
     }
     let causes = status.details.map(|details| details.causes).unwrap_or_default();
+    // Rules that were not looked at are no fault of a field.
+    let causes = causes.into_iter().filter(|cause| cause.field != "<nil>");
     let field = |cause: StatusCause| Field { field: cause.field, message: cause.message };
-    let fields = causes.into_iter().map(field).collect();
-    Error { code: code.as_u16(), reason: status.reason, message: status.message, fields }
+    let fields = causes.map(field).collect();
+    Error { fields, ..Error::new(code, &status.reason, status.message) }
 }
 
 impl From<kube::Error> for Error {
@@ -134,7 +159,7 @@ impl From<Unfit> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (code, Json(self)).into_response()
+        (code, self.headers(), Json(self)).into_response()
     }
 }
 
@@ -152,8 +177,12 @@ mod tests {
     fn what_is_wrong_with_the_callers_object_is_told_field_by_field() {
         let error = Error::from(status(json!({
             "code": 422, "reason": "Invalid", "message": "it is invalid",
-            "details": {"causes": [{"reason": "x", "field": "spec.prompt", "message": "blank"}]},
+            "details": {"causes": [
+                {"reason": "x", "field": "spec.prompt", "message": "blank"},
+                {"reason": "x", "field": "<nil>", "message": "some rules were not checked"},
+            ]},
         })));
+        assert_eq!(error.fields.len(), 1);
         assert_eq!((error.code, error.reason.as_str()), (422, "Invalid"));
         assert_eq!(
             (error.fields[0].field.as_str(), error.fields[0].message.as_str()),

@@ -58,6 +58,9 @@ rules:
   - apiGroups: [""]
     resources: [pods/log]
     verbs: [{logs}]
+  - apiGroups: [""]
+    resources: [events]
+    verbs: [list]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

@@ -72,6 +72,9 @@ fn process(address: SocketAddr, folder: &Path) -> anyhow::Result<Process> {
         "--identity=token".to_owned(),
         format!("--listen={address}"),
         format!("--public-url=http://{address}"),
+        // Scenarios look more often than people do.
+        "--requests-per-second=1000".to_owned(),
+        "--request-burst=1000".to_owned(),
         format!("--namespace={}", install::SYSTEM),
         format!("--sessions-secret={}-sessions", install::WEB),
     ];

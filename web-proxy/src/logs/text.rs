@@ -1,0 +1,116 @@
+//! The events of a log as lines of text, for terminals and for browsers without scripts.
+//!
+//! Lines hold text of the model and of the repository, so nothing in them steers a terminal. Not
+//! here: which events there are ([`super::viewer`]).
+
+use bytes::{Bytes, BytesMut};
+use crd::log::without_control;
+use serde::Deserialize;
+
+/// What ends an event.
+const END: &[u8] = b"\n\n";
+
+/// Makes text of events, which may come in pieces.
+#[derive(Debug, Default)]
+pub struct Text {
+    rest: BytesMut,
+}
+
+/// A line of the log, or what stands in place of lines.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Data {
+    attempt: Option<u32>,
+    time: Option<String>,
+    phase: String,
+    kind: String,
+    turn: Option<u32>,
+    tool: Option<String>,
+    text: String,
+    from: Option<u64>,
+    gone: bool,
+}
+
+impl Text {
+    /// Takes in more of the stream, and gives the text of the events that are whole by it.
+    pub fn take(&mut self, bytes: &[u8]) -> Bytes {
+        self.rest.extend_from_slice(bytes);
+        let mut text = String::new();
+        while let Some(at) = self.rest.windows(END.len()).position(|window| window == END) {
+            let event = self.rest.split_to(at + END.len());
+            text.extend(line(&String::from_utf8_lossy(&event)));
+        }
+        Bytes::from(text)
+    }
+}
+
+/// The text of an event; none when there is nothing to say.
+fn line(event: &str) -> Option<String> {
+    let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
+    let data: Data = serde_json::from_str(field("data: ")?).ok()?;
+    match field("event: ")? {
+        "line" => shown(&data),
+        "gap" => {
+            let before = data.from.map(|from| format!(" before {from}")).unwrap_or_default();
+            Some(format!("! {}: lines{before} are gone\n", data.phase))
+        }
+        "end" if data.gone => Some("! The Pods are gone, and their logs with them.\n".to_owned()),
+        _ => None,
+    }
+}
+
+fn shown(data: &Data) -> Option<String> {
+    let mark = match data.kind.as_str() {
+        // What the answer is comes in the next line.
+        "turn" if data.text.is_empty() => return None,
+        "warning" => "! ",
+        "error" => "x ",
+        _ => "",
+    };
+    let attempt = data.attempt.filter(|attempt| *attempt > 1);
+    let parts = [
+        data.time.clone(),
+        Some(data.phase.clone()),
+        attempt.map(|attempt| format!("attempt {attempt}")),
+        data.turn.map(|turn| format!("turn {turn}")),
+        data.tool.clone(),
+    ];
+    let front: Vec<_> = parts.into_iter().flatten().map(|part| without_control(&part)).collect();
+    let mut lines = data.text.lines().map(|line| line.replace(is_steering, " "));
+    let mut shown = format!("{}  {mark}{}\n", front.join(" "), lines.next().unwrap_or_default());
+    for line in lines {
+        shown.push_str("    ");
+        shown.push_str(&line);
+        shown.push('\n');
+    }
+    Some(shown)
+}
+
+fn is_steering(one: char) -> bool {
+    one.is_control() && one != '\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+
+    const EVENTS: &str = "retry: 1000\n\nevent: line\nid: 1.clone.1\ndata: {\"attempt\":1,\
+        \"time\":\"2026-01-01T00:00:00Z\",\"phase\":\"clone\",\"kind\":\"phase\",\"text\":\"fetches\"}\n\n\
+        : \n\nevent: line\nid: 2.run.3\ndata: {\"attempt\":2,\"phase\":\"run\",\"kind\":\"tool\",\
+        \"turn\":3,\"tool\":\"Bash\",\"text\":\"one\\u001b[2J\\ntwo\\tthree\"}\n\n\
+        event: line\ndata: {\"phase\":\"run\",\"kind\":\"turn\",\"turn\":4}\n\n\
+        event: gap\ndata: {\"phase\":\"run\",\"from\":9}\n\nevent: end\ndata: {\"gone\":true}\n\n";
+    const LINES: &str = "2026-01-01T00:00:00Z clone  fetches\n\
+        run attempt 2 turn 3 Bash  one [2J\n    two\tthree\n\
+        ! run: lines before 9 are gone\n! The Pods are gone, and their logs with them.\n";
+
+    #[test]
+    fn events_become_lines_however_they_are_cut() {
+        for piece in [1, 7, EVENTS.len()] {
+            let mut text = Text::default();
+            let pieces = EVENTS.as_bytes().chunks(piece).map(|piece| text.take(piece));
+            let all: Vec<u8> = pieces.flatten().collect();
+            assert_eq!(String::from_utf8(all).unwrap(), LINES, "in pieces of {piece}");
+        }
+    }
+}
