@@ -53,7 +53,7 @@ impl Apiserver {
         let headers = headers(caller)?;
         let base = match caller.credential {
             Credential::Token(_) => self.open.clone(),
-            Credential::Impersonation => self.own.clone(),
+            Credential::Impersonation(_) => self.own.clone(),
         };
         let send = move |mut request: Request<Body>| {
             request.headers_mut().extend(headers.clone());
@@ -72,10 +72,11 @@ fn headers(caller: &Caller) -> Result<HeaderMap, Unsendable> {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        Credential::Impersonation => {
-            headers.insert(IMPERSONATE_USER, HeaderValue::from_str(&caller.user.name)?);
-            for group in &caller.user.groups {
-                headers.append(IMPERSONATE_GROUP, HeaderValue::from_str(group)?);
+        // The apiserver reads these as UTF-8, as which names are sent.
+        Credential::Impersonation(user) => {
+            headers.insert(IMPERSONATE_USER, HeaderValue::from_bytes(user.name.as_bytes())?);
+            for group in &user.groups {
+                headers.append(IMPERSONATE_GROUP, HeaderValue::from_bytes(group.as_bytes())?);
             }
         }
     }
@@ -86,16 +87,23 @@ fn headers(caller: &Caller) -> Result<HeaderMap, Unsendable> {
 mod tests {
     use super::{IMPERSONATE_GROUP, headers};
     use crate::caller::{Caller, Credential, Means, Secret, User};
+    use crate::identity::refuse::{Prefix, prefixed};
 
-    fn caller(name: &str, credential: Credential) -> Caller {
-        let groups = vec!["team".to_owned(), "all".to_owned()];
-        let user = User { name: name.to_owned(), groups, ..User::default() };
+    fn impersonated(name: &str, groups: &[&str]) -> Caller {
+        let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
+        let user = prefixed(&Prefix::default(), name, &groups).unwrap();
+        Caller::impersonated(user, Means::Header, None)
+    }
+
+    fn holder(token: &str) -> Caller {
+        let user = User { name: "ana".to_owned(), ..User::default() };
+        let credential = Credential::Token(Secret::new(token));
         Caller { user, credential, means: Means::Bearer, until: None, cookie: None }
     }
 
     #[test]
     fn a_token_is_sent_as_it_is_and_with_no_name() {
-        let sent = headers(&caller("ana", Credential::Token(Secret::new("t-1")))).unwrap();
+        let sent = headers(&holder("t-1")).unwrap();
         assert_eq!(sent.len(), 1);
         assert_eq!(sent["authorization"], "Bearer t-1");
         assert!(sent["authorization"].is_sensitive());
@@ -103,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_impersonated_caller_is_named_with_all_groups_and_sends_no_token_of_theirs() {
-        let sent = headers(&caller("ana", Credential::Impersonation)).unwrap();
+        let sent = headers(&impersonated("ana", &["team", "all"])).unwrap();
         assert_eq!(sent["impersonate-user"], "ana");
         let groups: Vec<_> = sent.get_all(IMPERSONATE_GROUP).iter().collect();
         assert_eq!(groups, ["team", "all"]);
@@ -111,8 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_would_begin_another_header_is_refused() {
-        let evil = caller("ana\r\nImpersonate-Group: system:masters", Credential::Impersonation);
-        assert!(headers(&evil).is_err());
+    fn names_of_any_script_are_sent_as_utf_8() {
+        let sent = headers(&impersonated("Zoë", &["отдел"])).unwrap();
+        assert_eq!(sent["impersonate-user"].as_bytes(), "Zoë".as_bytes());
+        assert_eq!(sent[IMPERSONATE_GROUP].as_bytes(), "отдел".as_bytes());
+    }
+
+    #[test]
+    fn a_token_that_would_begin_another_header_is_refused() {
+        assert!(headers(&holder("t\r\nImpersonate-Group: system:masters")).is_err());
     }
 }

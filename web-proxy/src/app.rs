@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use crd::ClaudeTask;
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use crate::apiserver::Apiserver;
 use crate::caller::{Caller, User};
 use crate::identity::Gate;
 use crate::logs::Logs;
+use crate::patience::Peer;
 use crate::rate::Rate;
 use crate::streams::{Open, Streams};
 use crate::tasks::Tasks;
@@ -133,7 +134,8 @@ impl FromRequestParts<App> for Who {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let caller = app.gate.caller(&parts.headers, Timestamp::now()).await?;
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.0);
+        let caller = app.gate.caller(&parts.headers, peer, Timestamp::now()).await?;
         let caller = caller.ok_or_else(Error::unauthorized)?;
         app.rate.count(&caller.user.name).map_err(Error::too_many_requests)?;
         Ok(Self(caller))

@@ -7,6 +7,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::identity::refuse::Impersonated;
+
 /// Somebody as the apiserver knows them: what RBAC decides by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct User {
@@ -56,7 +58,7 @@ pub enum Credential {
     /// The caller's own bearer token.
     Token(Secret),
     /// The proxy's own token and the caller's name: impersonation.
-    Impersonation,
+    Impersonation(Impersonated),
 }
 
 /// Where the credential came from, which decides whether a browser may have sent it by itself.
@@ -83,4 +85,18 @@ pub struct Caller {
     pub until: Option<Timestamp>,
     /// The cookie of their session.
     pub cookie: Option<Secret>,
+}
+
+impl Caller {
+    /// Somebody whom the proxy impersonates.
+    pub fn impersonated(user: Impersonated, means: Means, until: Option<Timestamp>) -> Self {
+        let named = (*user).clone();
+        Self {
+            user: named,
+            credential: Credential::Impersonation(user),
+            means,
+            until,
+            cookie: None,
+        }
+    }
 }

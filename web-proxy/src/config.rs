@@ -2,6 +2,8 @@
 //!
 //! Not here: what a request says.
 
+mod identity;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use crate::server::Bounds;
+pub use identity::{Identities, Identity, Unclear};
 
 /// Pages and an API for ClaudeTasks: create, watch and cancel with the rights that one has in the
 /// cluster.
@@ -21,8 +24,8 @@ pub struct Settings {
     #[arg(long, env = "WEB_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// How people prove who they are.
-    #[arg(long, env = "WEB_IDENTITY", value_enum)]
-    pub identity: Identity,
+    #[command(flatten)]
+    pub identities: Identities,
     /// Address at which browsers find the pages. With `http://` the cookie also goes unencrypted:
     /// for this machine only.
     #[arg(long, env = "WEB_PUBLIC_URL", default_value = "https://localhost")]
@@ -57,13 +60,6 @@ pub struct Settings {
     /// What is logged, as `tracing` directives.
     #[arg(long, env = "WEB_LOG", default_value = "info")]
     pub log: String,
-}
-
-/// How people prove who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Identity {
-    /// With a Kubernetes bearer token.
-    Token,
 }
 
 /// Form of the log.

@@ -15,11 +15,11 @@ use tracing_subscriber::EnvFilter;
 use web_proxy::access::Access;
 use web_proxy::apiserver::Apiserver;
 use web_proxy::app::App;
-use web_proxy::config::{Identity, LogFormat, Settings};
-use web_proxy::identity::Gate;
+use web_proxy::config::{LogFormat, Settings, Unclear};
 use web_proxy::identity::session::{Sessions, Store};
+use web_proxy::identity::{Gate, Way};
 use web_proxy::logs::{Limits, Logs};
-use web_proxy::patience::PatientListener;
+use web_proxy::patience::{PatientListener, Peer};
 use web_proxy::rate::Rate;
 use web_proxy::server::router;
 use web_proxy::streams::Streams;
@@ -34,6 +34,8 @@ enum Error {
     Client(#[source] kube::Error),
     #[error("listening on {0}")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
+    #[error("who people are is not clear")]
+    Unclear(#[from] Unclear),
     #[error("watching for signals")]
     Signals(#[source] std::io::Error),
     #[error("serving")]
@@ -57,14 +59,16 @@ async fn run(settings: Settings) -> Result<(), Error> {
     let apiserver = Apiserver::new(Config::infer().await?).map_err(Error::Client)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let app = app(apiserver, &settings);
+    let way = settings.identities.way(&settings.public_url)?;
+    let app = app(apiserver, way, &settings);
     let address = settings.listen;
     let listener =
         TcpListener::bind(address).await.map_err(|error| Error::Listen(address, error))?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "web starts");
     let watch = tasks::keep(app.apiserver.own(), app.tasks.clone());
+    let routes = router(app, settings.bounds()).into_make_service_with_connect_info::<Peer>();
     let listener = PatientListener::new(listener, Limits::default().patience);
-    let serve = axum::serve(listener, router(app, settings.bounds()));
+    let serve = axum::serve(listener, routes);
     tokio::select! {
         served = serve.into_future() => served.map_err(Error::Serve),
         () = watch => Ok(()),
@@ -74,14 +78,12 @@ async fn run(settings: Settings) -> Result<(), Error> {
     }
 }
 
-fn app(apiserver: Apiserver, settings: &Settings) -> App {
+fn app(apiserver: Apiserver, way: Way, settings: &Settings) -> App {
     let own = apiserver.own();
     let store = settings.sessions_secret.as_ref().zip(settings.namespace.as_ref());
     let store = store.map(|(secret, namespace)| Store::new(own.clone(), namespace, secret));
     let sessions = Sessions::new(settings.session_lifetime, settings.secure(), store);
-    let gate = match settings.identity {
-        Identity::Token => Gate::new(own.clone(), sessions),
-    };
+    let gate = Gate::new(own.clone(), way, sessions);
     App {
         apiserver,
         tasks: Tasks::default(),

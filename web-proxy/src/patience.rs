@@ -5,12 +5,15 @@
 //! concerned. Not here: how long a client may take to ask.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpListener;
 use tokio::time::{Sleep, sleep};
 
 /// A connection that breaks when nothing of what is written goes out for so long.
@@ -109,6 +112,16 @@ impl<L: Listener> Listener for PatientListener<L> {
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+/// The address that a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
+impl Connected<IncomingStream<'_, PatientListener<TcpListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, PatientListener<TcpListener>>) -> Self {
+        Self(stream.remote_addr().ip())
     }
 }
 

@@ -37,6 +37,8 @@ pub fn routes() -> Router<App> {
         .route("/new", get(form::show).post(form::send))
         .route("/new/yaml", post(form::yaml))
         .route("/login", get(entry::show).post(entry::sign_in))
+        .route("/login/start", get(entry::begin))
+        .route("/login/callback", get(entry::come_back))
         .route("/logout", post(entry::sign_out))
         .route("/assets/{file}", get(asset))
 }

@@ -54,6 +54,13 @@ impl Error {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", text)
     }
 
+    /// The identity provider vouches for somebody whose token the apiserver does not take.
+    pub fn unauthorized_token() -> Self {
+        let text =
+            "The cluster does not take the identity provider's tokens. Tell those who run it.";
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", text)
+    }
+
     /// The caller may not do this in the namespace.
     pub fn forbidden(verb: &str, resource: &str, namespace: &str) -> Self {
         let text = format!("You may not {verb} {resource} in the namespace {namespace}.");

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-use crate::caller::{Caller, Credential, Means};
+use crate::caller::{Caller, Means};
 use crate::identity::refuse::{self, Prefix, Refused};
 
 /// What the authenticating proxy sends, and from where.
@@ -85,8 +85,7 @@ pub fn caller(settings: &Settings, peer: IpAddr, headers: &HeaderMap) -> Result<
         None => Vec::new(),
     };
     let user = refuse::prefixed(&settings.prefix, name, &groups).map_err(Error::Refused)?;
-    let (credential, means) = (Credential::Impersonation, Means::Header);
-    Ok(Caller { user, credential, means, until: None, cookie: None })
+    Ok(Caller::impersonated(user, Means::Header, None))
 }
 
 /// Why the headers name nobody.
@@ -149,7 +148,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::caller::User;
+    use crate::caller::{Credential, User};
     use crate::identity::refuse::{Fault, Part};
 
     const USER: HeaderName = HeaderName::from_static("x-remote-user");
@@ -185,7 +184,9 @@ mod tests {
     #[test]
     fn the_caller_is_impersonated_and_came_by_a_header() {
         let caller = ask(&settings(), "10.1.2.3", &[("X-Remote-User", b"ana")]).unwrap();
-        assert_eq!(caller.credential, Credential::Impersonation);
+        assert!(
+            matches!(caller.credential, Credential::Impersonation(named) if *named == caller.user)
+        );
         assert_eq!((caller.means, caller.until), (Means::Header, None));
     }
 

@@ -1,67 +1,102 @@
-//! Who asks: a bearer token that the apiserver vouches for, sent with each request or kept in a
-//! session. OpenID Connect ([`oidc`]) and an authenticating proxy in front ([`header`]) are ready to
-//! be asked, but no setting leads to them yet.
+//! Who asks, in one of three ways: by a bearer token that the apiserver vouches for, by signing in at
+//! an identity provider ([`oidc`]), or by the headers of an authenticating proxy ([`header`]).
 //!
-//! Not here: what the caller may do ([`crate::access`]).
+//! A browser is remembered by a [`session`]. Not here: what the caller may do ([`crate::access`]).
 
 pub mod header;
+pub mod login;
 pub mod oidc;
 pub mod refuse;
 pub mod review;
 pub mod session;
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crd::errors::chain;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use jiff::Timestamp;
 use kube::Client;
 
 use crate::caller::{Caller, Credential, Means, Secret, User};
+use login::Logins;
 use review::{Reviews, Unreviewed};
 use session::{Holder, Sessions};
 
+/// How people prove who they are.
+pub enum Way {
+    /// With a token that the apiserver vouches for.
+    Token,
+    /// At an identity provider.
+    Oidc(Arc<Logins>),
+    /// By what the authenticating proxy in front says.
+    Header(header::Settings),
+}
+
 /// Finds out who asks.
 pub struct Gate {
-    reviews: Reviews,
+    /// How people prove who they are.
+    pub way: Way,
     /// What browsers are remembered by.
     pub sessions: Sessions,
+    reviews: Reviews,
 }
 
 impl Gate {
     /// Asks the apiserver through this client, which may create `TokenReviews`.
-    pub fn new(client: Client, sessions: Sessions) -> Self {
-        Self { reviews: Reviews::new(client), sessions }
+    pub fn new(client: Client, way: Way, sessions: Sessions) -> Self {
+        Self { way, sessions, reviews: Reviews::new(client) }
     }
 
-    /// Who sent a request with these headers; none when it says nothing, or nothing that holds.
+    /// Who sent a request with these headers, over a connection from this address; none when it says
+    /// nothing, or nothing that holds.
     ///
     /// # Errors
     /// When the apiserver does not answer; nobody is let in then.
     pub async fn caller(
         &self,
         headers: &HeaderMap,
+        peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<Caller>, Unreviewed> {
-        if let Some(token) = bearer(headers) {
-            let user = self.user(&token).await?;
-            return Ok(user.map(|user| Caller {
-                user,
-                credential: Credential::Token(token),
-                means: Means::Bearer,
-                until: None,
-                cookie: None,
+        if let Way::Header(settings) = &self.way {
+            let named = peer.map(|peer| header::caller(settings, peer, headers));
+            return Ok(named.and_then(|named| {
+                named.inspect_err(|error| tracing::info!(error = chain(error), "refused")).ok()
             }));
         }
-        let Some(cookie) = cookie(headers) else { return Ok(None) };
+        if let Some(token) = bearer(headers) {
+            return self.bearer(token, now).await;
+        }
+        let Some(cookie) = cookie(headers, &session::NAMES) else { return Ok(None) };
         let Some(session) = self.sessions.get(cookie, now).await else { return Ok(None) };
-        let (user, credential) = match session.holder {
-            Holder::Token(token) => match self.user(&token).await? {
-                Some(user) => (user, Credential::Token(token)),
-                None => return Ok(None),
-            },
-            Holder::Person(user) => (user, Credential::Impersonation),
+        let caller = match session.holder {
+            Holder::Token(token) => self.holder(token, Means::Cookie).await?,
+            Holder::Person(person) => Some(Caller::impersonated(person, Means::Cookie, None)),
         };
         let (until, cookie) = (Some(session.until), Some(Secret::new(cookie)));
-        Ok(Some(Caller { user, credential, means: Means::Cookie, until, cookie }))
+        Ok(caller.map(|caller| Caller { until, cookie, ..caller }))
+    }
+
+    /// Whom a program's token is of: the apiserver says so, or the identity provider's signature.
+    async fn bearer(&self, token: Secret, now: Timestamp) -> Result<Option<Caller>, Unreviewed> {
+        match &self.way {
+            Way::Oidc(logins) if logins.impersonates() => {
+                let verified = logins.verify(&token, now).await;
+                Ok(verified
+                    .inspect_err(|error| tracing::info!(error = chain(error), "refused"))
+                    .map(|(user, until)| Caller::impersonated(user, Means::Bearer, Some(until)))
+                    .ok())
+            }
+            _ => self.holder(token, Means::Bearer).await,
+        }
+    }
+
+    async fn holder(&self, token: Secret, means: Means) -> Result<Option<Caller>, Unreviewed> {
+        let user = self.user(&token).await?;
+        let credential = Credential::Token(token);
+        Ok(user.map(|user| Caller { user, credential, means, until: None, cookie: None }))
     }
 
     /// Who holds this token; none when the apiserver does not take it.
@@ -87,17 +122,17 @@ impl Gate {
                 let user = self.user(token).await;
                 matches!(user, Ok(Some(user)) if user == caller.user)
             }
-            Credential::Impersonation => true,
+            Credential::Impersonation(_) => true,
         }
     }
 }
 
-/// The session's cookie among these headers.
-pub fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of the cookie of one of these names.
+pub fn cookie<'a>(headers: &'a HeaderMap, names: &[&str]) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| session::NAMES.contains(&name).then_some(value))
+        .find_map(|(name, value)| names.contains(&name).then_some(value))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Secret> {
@@ -131,7 +166,9 @@ mod tests {
 
     #[test]
     fn the_session_is_found_among_other_cookies() {
-        let found = |value: &str| cookie(&headers("cookie", value)).map(str::to_owned);
+        let found = |value: &str| {
+            cookie(&headers("cookie", value), &super::session::NAMES).map(str::to_owned)
+        };
         assert_eq!(found("a=1; claudetask-session=xyz; b=2").as_deref(), Some("xyz"));
         assert_eq!(found("__Host-claudetask-session=xyz").as_deref(), Some("xyz"));
         assert_eq!(found("not-claudetask-session=xyz"), None);

@@ -5,6 +5,8 @@
 //! `system:authenticated` to whom it lets be impersonated, so no claim has to name it. Not here:
 //! where names come from, and the caller's own token, by which nobody is impersonated.
 
+use std::ops::Deref;
+
 use crate::caller::User;
 
 /// What Kubernetes keeps for itself (Kubernetes RBAC, "Referring to subjects").
@@ -41,8 +43,27 @@ impl Prefix {
 #[error("the prefix of names and groups {0}")]
 pub struct UnfitPrefix(Fault);
 
+/// Somebody who may be impersonated. Only the rules of this file make one, so nobody else is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Impersonated(User);
+
+impl Impersonated {
+    /// The user.
+    pub fn into_user(self) -> User {
+        self.0
+    }
+}
+
+impl Deref for Impersonated {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.0
+    }
+}
+
 /// The user of this name and groups as an identity provider tells them, under the prefix.
-pub fn prefixed(prefix: &Prefix, name: &str, groups: &[String]) -> Result<User, Refused> {
+pub fn prefixed(prefix: &Prefix, name: &str, groups: &[String]) -> Result<Impersonated, Refused> {
     // After a prefix neither an empty name nor a blank at its front would be seen.
     for (part, raw) in parts(name, groups) {
         if let Some(fault) = fault_of_form(raw) {
@@ -58,7 +79,7 @@ pub fn prefixed(prefix: &Prefix, name: &str, groups: &[String]) -> Result<User, 
 
 /// The same user, if they may be impersonated. One bad group refuses the whole user: dropped, it
 /// would hide that somebody grants it.
-pub fn checked(user: User) -> Result<User, Refused> {
+pub fn checked(user: User) -> Result<Impersonated, Refused> {
     for (part, name) in parts(&user.name, &user.groups) {
         if let Some(fault) = fault(name) {
             return Err(Refused { part, fault });
@@ -70,7 +91,7 @@ pub fn checked(user: User) -> Result<User, Refused> {
     if user.uid.is_some() || !user.extra.is_empty() {
         return Err(Refused { part: Part::Facts, fault: Fault::Foreign });
     }
-    Ok(user)
+    Ok(Impersonated(user))
 }
 
 /// Why somebody is not impersonated. It names no value, so anybody may see it.
@@ -157,7 +178,7 @@ mod tests {
 
     fn under(prefix: &str, name: &str, groups: &[&str]) -> Result<User, Refused> {
         let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
-        prefixed(&Prefix::new(prefix).unwrap(), name, &groups)
+        prefixed(&Prefix::new(prefix).unwrap(), name, &groups).map(Impersonated::into_user)
     }
 
     fn user(name: &str, groups: &[&str]) -> User {

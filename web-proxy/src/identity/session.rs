@@ -21,7 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::Instant;
 
-use crate::caller::{Secret, User};
+use crate::caller::Secret;
+use crate::identity::refuse::Impersonated;
 use crate::kept::HOLDS;
 use seal::{Key, key};
 pub use store::Store;
@@ -47,7 +48,7 @@ pub enum Holder {
     /// Who holds this token, whoever that is.
     Token(Secret),
     /// Somebody whom an identity provider named, to be impersonated.
-    Person(User),
+    Person(Impersonated),
 }
 
 /// No random numbers are to be had.

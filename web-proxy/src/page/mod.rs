@@ -99,6 +99,26 @@ pub fn login_oidc(shell: &Shell, error: Option<&str>) -> Markup {
     frame(shell, "Sign in", Place::Elsewhere, &body)
 }
 
+/// The page of whom the authenticating proxy in front does not name.
+pub fn login_header(shell: &Shell) -> Markup {
+    let text = "Whoever comes here is named by the proxy in front of these pages, and your request came \
+        without such a name. Use the address that you were given, or ask those who run it.";
+    message(shell, "Sign in", text)
+}
+
+/// The page after the identity provider's, from which the browser goes on by itself. A redirect would
+/// still count as the provider's doing, with which browsers send no cookie of the session.
+pub fn signed_in(shell: &Shell) -> Markup {
+    let body = html! {
+        section.sheet {
+            h1 { "Signed in" }
+            meta http-equiv="refresh" content="0;url=/";
+            p { a.button.primary href="/" { "All tasks" } }
+        }
+    };
+    frame(shell, "Signed in", Place::Elsewhere, &body)
+}
+
 /// A page that only says something, such as that a task is not there.
 pub fn message(shell: &Shell, title: &str, text: &str) -> Markup {
     let body = html! {

@@ -1,21 +1,28 @@
-//! Signing in with a token, and out again.
+//! Signing in, with a token or at an identity provider, and out again.
 //!
-//! Not here: sessions ([`crate::identity::session`]).
+//! Not here: sessions ([`crate::identity::session`]) and logins ([`crate::identity::login`]).
 
 use axum::Form;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use crd::errors::chain;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use maud::Markup;
 use serde::Deserialize;
 
 use super::{Broken, nobody};
+use crate::api::error::Error;
 use crate::app::App;
 use crate::caller::Secret;
-use crate::identity::cookie;
-use crate::identity::session::Holder;
+use crate::identity::login::{self, Failed, Logins};
+use crate::identity::session::{self, Holder};
+use crate::identity::{Way, cookie};
 use crate::page;
+
+/// Why a token was refused.
+const REFUSED: &str = "The cluster does not take this token: it is mistyped, expired or made for \
+    something else. Make another one.";
 
 /// What the page of signing in sends.
 #[derive(Deserialize)]
@@ -23,9 +30,16 @@ pub struct SignIn {
     token: String,
 }
 
+/// What the browser brings back from the identity provider.
+#[derive(Deserialize)]
+pub struct Answer {
+    state: Option<String>,
+    code: Option<String>,
+}
+
 /// The page on which one signs in.
-pub async fn show() -> Markup {
-    page::login(&nobody(Timestamp::now()), None)
+pub async fn show(State(app): State<App>) -> Markup {
+    page(&app, None)
 }
 
 /// Begins a session, if the apiserver takes the token.
@@ -33,19 +47,95 @@ pub async fn sign_in(
     State(app): State<App>,
     Form(SignIn { token }): Form<SignIn>,
 ) -> Result<Response, Broken> {
+    if !matches!(app.gate.way, Way::Token) {
+        return Err(Error::bad_request("One does not sign in with a token here.").into());
+    }
     let (token, now) = (Secret::new(token.trim()), Timestamp::now());
     if app.gate.user(&token).await?.is_none() {
-        let text = "The cluster does not take this token: it is mistyped, expired or made for \
-            something else. Make another one.";
-        let page = page::login(&nobody(now), Some(text));
-        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+        return Ok((StatusCode::UNAUTHORIZED, page(&app, Some(REFUSED))).into_response());
     }
     let cookie = app.gate.sessions.begin(Holder::Token(token), None, now).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
 }
 
+/// Sends the browser to the identity provider.
+pub async fn begin(State(app): State<App>) -> Response {
+    let Way::Oidc(logins) = &app.gate.way else { return Redirect::to("/login").into_response() };
+    match logins.begin(Timestamp::now()).await {
+        Ok((url, cookie)) => {
+            ([(header::SET_COOKIE, cookie)], Redirect::to(url.as_str())).into_response()
+        }
+        Err(failed) => not_signed_in(&app, &failed),
+    }
+}
+
+/// Begins a session for whom the identity provider vouches for.
+pub async fn come_back(
+    State(app): State<App>,
+    Query(answer): Query<Answer>,
+    headers: HeaderMap,
+) -> Result<Response, Broken> {
+    let Way::Oidc(logins) = &app.gate.way else {
+        return Ok(Redirect::to("/login").into_response());
+    };
+    let over = [(header::SET_COOKIE, logins.over())];
+    match vouched(&app, logins, answer, &headers).await? {
+        Ok(session) => {
+            let mut response = page::signed_in(&nobody(Timestamp::now())).into_response();
+            response.headers_mut().append(header::SET_COOKIE, session);
+            Ok((axum::response::AppendHeaders(over), response).into_response())
+        }
+        Err(failed) => Ok((over, not_signed_in(&app, &failed)).into_response()),
+    }
+}
+
+/// The text for the Set-Cookie header of the new session.
+async fn vouched(
+    app: &App,
+    logins: &Logins,
+    answer: Answer,
+    headers: &HeaderMap,
+) -> Result<Result<http::HeaderValue, Failed>, Broken> {
+    let (now, browser) = (Timestamp::now(), cookie(headers, &login::NAMES));
+    let (Some(state), Some(code)) = (answer.state, answer.code) else {
+        // The person, or the provider, has said no.
+        logins.take(browser);
+        return Ok(Err(Failed::NotBegun));
+    };
+    let signed_in = match logins.finish(browser, &state, &code, now).await {
+        Ok(signed_in) => signed_in,
+        Err(failed) => return Ok(Err(failed)),
+    };
+    let (holder, end) = match signed_in.token {
+        Some(token) => (Holder::Token(token), Some(signed_in.until)),
+        None => (Holder::Person(signed_in.user), None),
+    };
+    if let Holder::Token(token) = &holder
+        && app.gate.user(token).await?.is_none()
+    {
+        return Err(Error::unauthorized_token().into());
+    }
+    let cookie = app.gate.sessions.begin(holder, end, now).await?;
+    Ok(Ok(http::HeaderValue::from_str(&cookie).map_err(http::Error::from)?))
+}
+
 /// Ends the session.
 pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
-    let over = app.gate.sessions.end(cookie(&headers).unwrap_or_default(), Timestamp::now()).await;
+    let cookie = cookie(&headers, &session::NAMES).unwrap_or_default();
+    let over = app.gate.sessions.end(cookie, Timestamp::now()).await;
     ([(header::SET_COOKIE, over)], Redirect::to("/login")).into_response()
+}
+
+fn not_signed_in(app: &App, failed: &Failed) -> Response {
+    tracing::warn!(error = chain(failed), "somebody could not sign in");
+    (StatusCode::UNAUTHORIZED, page(app, Some(&failed.public()))).into_response()
+}
+
+fn page(app: &App, error: Option<&str>) -> Markup {
+    let shell = nobody(Timestamp::now());
+    match app.gate.way {
+        Way::Token => page::login(&shell, error),
+        Way::Oidc(_) => page::login_oidc(&shell, error),
+        Way::Header(_) => page::login_header(&shell),
+    }
 }

@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use super::error::Error;
 use super::settings::Settings;
-use crate::caller::User;
-use crate::identity::refuse::{self, Part};
+use crate::identity::refuse::{self, Impersonated, Part};
 
 /// Claims beyond those that OpenID Connect names.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -19,7 +18,7 @@ pub struct Claims(Map<String, Value>);
 impl AdditionalClaims for Claims {}
 
 /// The user that the claims tell, unless such a one is never impersonated.
-pub fn user(settings: &Settings, claims: &Map<String, Value>) -> Result<User, Error> {
+pub fn user(settings: &Settings, claims: &Map<String, Value>) -> Result<Impersonated, Error> {
     let name = name(&settings.username_claim, claims)?;
     let groups = groups(&settings.groups_claim, claims)?;
     refuse::prefixed(&settings.prefix, name, &groups).map_err(|source| Error::Refused {

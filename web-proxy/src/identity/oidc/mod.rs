@@ -29,7 +29,8 @@ use openidconnect::{
 };
 use url::Url;
 
-use crate::caller::{Secret, User};
+use crate::caller::Secret;
+use crate::identity::refuse::Impersonated;
 use claims::Claims;
 use http::Http;
 use keys::Keys;
@@ -77,7 +78,7 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
     /// Who it is.
-    pub user: User,
+    pub user: Impersonated,
     /// The ID token, when the apiserver is asked with it.
     pub token: Option<Secret>,
     /// When the ID token expires.
@@ -163,7 +164,11 @@ impl Provider {
 
     /// Who an ID token is about that came as a bearer token, and until when it holds. There was no
     /// login here, so there is no nonce to compare.
-    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<(User, Timestamp), Error> {
+    pub async fn verify(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Impersonated, Timestamp), Error> {
         let token: IdToken =
             token.parse().map_err(|error| Error::Unreadable(Upstream::new(&error)))?;
         let verified = self.verified(&token, |_: Option<&Nonce>| Ok(()), None, now).await?;

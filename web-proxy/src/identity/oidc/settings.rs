@@ -39,7 +39,7 @@ pub struct Settings {
 }
 
 /// How the apiserver is asked for somebody whom the provider knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Delegation {
     /// The proxy impersonates them.
     Impersonate,
@@ -50,7 +50,10 @@ pub enum Delegation {
 
 impl Settings {
     /// The issuer's address, if these settings can be right.
-    pub(super) fn check(&self) -> Result<Url, Error> {
+    ///
+    /// # Errors
+    /// Which setting cannot be right.
+    pub fn check(&self) -> Result<Url, Error> {
         let issuer =
             Url::parse(&self.issuer).map_err(|source| Error::Address { what: ISSUER, source })?;
         secure(ISSUER, &issuer)?;

@@ -2,8 +2,6 @@
 //!
 //! Not here: where the sealed text lies ([`super::store`]).
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
@@ -12,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Holder, Session};
 use crate::caller::{Secret, User};
+use crate::identity::refuse::checked;
 
 /// By what a session is known: the digest of its cookie's value.
 pub type Key = [u8; 32];
@@ -28,12 +27,7 @@ enum Content {
     #[serde(rename = "token")]
     Token(String),
     #[serde(rename = "person")]
-    Person {
-        name: String,
-        uid: Option<String>,
-        groups: Vec<String>,
-        extra: BTreeMap<String, Vec<String>>,
-    },
+    Person { name: String, groups: Vec<String> },
 }
 
 /// By what the session of this cookie is known.
@@ -47,12 +41,9 @@ pub fn key(cookie: &str) -> Key {
 pub fn seal(cookie: &str, session: &Session) -> Option<Vec<u8>> {
     let content = match &session.holder {
         Holder::Token(token) => Content::Token(token.expose().to_owned()),
-        Holder::Person(User { name, uid, groups, extra }) => Content::Person {
-            name: name.clone(),
-            uid: uid.clone(),
-            groups: groups.clone(),
-            extra: extra.clone(),
-        },
+        Holder::Person(person) => {
+            Content::Person { name: person.name.clone(), groups: person.groups.clone() }
+        }
     };
     let mut text = serde_json::to_vec(&content).ok()?;
     let mut sealed = vec![FORM];
@@ -72,8 +63,8 @@ pub fn open(cookie: &str, sealed: &[u8]) -> Option<Session> {
     let text = cipher(cookie)?.open_in_place(nonce, Aad::from(front), &mut text).ok()?;
     let holder = match serde_json::from_slice(text).ok()? {
         Content::Token(token) => Holder::Token(Secret::new(token)),
-        Content::Person { name, uid, groups, extra } => {
-            Holder::Person(User { name, uid, groups, extra })
+        Content::Person { name, groups } => {
+            Holder::Person(checked(User { name, groups, ..User::default() }).ok()?)
         }
     };
     Some(Session { holder, until })

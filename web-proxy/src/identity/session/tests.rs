@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tower::service_fn;
 
 use super::*;
+use crate::identity::refuse::{Prefix, prefixed};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -138,8 +139,8 @@ async fn no_script_and_no_other_site_gets_at_the_cookie() {
 async fn a_session_outlives_the_web_and_its_secret_opens_nothing() {
     let cluster = Fake::default();
     let groups = vec!["team".to_owned()];
-    let person =
-        Holder::Person(User { name: "ana@example.com".to_owned(), groups, ..User::default() });
+    let ana = prefixed(&Prefix::default(), "ana@example.com", &groups).unwrap();
+    let person = Holder::Person(ana);
     let first = begin(&cluster.web(), token("canary")).await;
     let second = begin(&cluster.web(), person.clone()).await;
     let after = cluster.web();

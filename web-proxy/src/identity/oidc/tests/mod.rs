@@ -12,7 +12,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::identity::refuse::Prefix;
+use crate::caller::User;
+use crate::identity::refuse::{Prefix, checked};
 use scripted::{CLIENT, REDIRECT, SECRET, Script, Scripted, now};
 use signer::{ALGORITHMS, Signer};
 
@@ -63,9 +64,9 @@ fn chain(error: &Error) -> String {
     }
 }
 
-fn ana(groups: &[&str]) -> User {
+fn ana(groups: &[&str]) -> Impersonated {
     let groups = groups.iter().map(|&group| group.to_owned()).collect();
-    User { name: "ana@example.com".to_owned(), groups, ..User::default() }
+    checked(User { name: "ana@example.com".to_owned(), groups, ..User::default() }).unwrap()
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn the_prefix_is_before_name_and_groups() {
     let idp = Scripted::start().await;
     with_claims(json!({"groups": ["system:masters"]}))(&mut idp.script());
     let under = |prefix| Settings { prefix: Prefix::new(prefix).unwrap(), ..settings(&idp) };
-    let user = log_in_with(&idp, under("oidc:")).await.unwrap().user;
+    let user = log_in_with(&idp, under("oidc:")).await.unwrap().user.into_user();
     assert_eq!(
         (user.name.as_str(), user.groups),
         ("oidc:ana@example.com", vec!["oidc:system:masters".to_owned()])

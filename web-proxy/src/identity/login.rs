@@ -1,0 +1,174 @@
+//! Signing in at the identity provider: what is remembered of it between the two halves, and the
+//! provider itself, which may be away when this program starts.
+//!
+//! What is pending is known by a cookie of the browser that began, is taken once, whatever comes of
+//! it, and is in this process only. Not here: what is said to the provider ([`super::oidc`]), and
+//! the session that begins ([`super::session`]).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::Instant;
+use url::Url;
+
+use super::oidc::{Delegation, Error, PENDING, Pending, Provider, Settings, SignedIn};
+use super::refuse::Impersonated;
+use super::session::NoRandom;
+use crate::caller::Secret;
+
+/// Names of the cookie: the first where the page comes over https, the second elsewhere.
+pub const NAMES: [&str; 2] = ["__Host-claudetask-login", "claudetask-login"];
+
+/// Logins that may be pending; beyond it the oldest goes.
+const MOST: usize = 1_000;
+/// How long after a failure the provider is asked again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The provider, or what it said.
+    #[error(transparent)]
+    Provider(#[from] Error),
+    /// The provider was asked a moment ago, in vain.
+    #[error("the identity provider does not answer")]
+    Away,
+    /// This browser has begun no login.
+    #[error("no login was begun in this browser")]
+    NotBegun,
+    /// There is no cookie to remember the browser by.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+}
+
+impl Failed {
+    /// What the person at the browser may see of it.
+    pub fn public(&self) -> String {
+        match self {
+            Self::Provider(error) => error.public(),
+            Self::NotBegun => Error::OtherState.public(),
+            Self::Away | Self::Random(_) => {
+                "The identity provider cannot be used at the moment. Try again in a moment.".into()
+            }
+        }
+    }
+}
+
+/// Logins at an identity provider.
+pub struct Logins {
+    settings: Settings,
+    /// Whether browsers send cookies over https only.
+    secure: bool,
+    provider: tokio::sync::Mutex<Found>,
+    pending: Mutex<HashMap<String, Pending>>,
+}
+
+#[derive(Default)]
+struct Found {
+    provider: Option<Arc<Provider>>,
+    tried: Option<Instant>,
+}
+
+impl Logins {
+    /// Logins by these settings, for pages over https when `secure`. The provider is asked when
+    /// somebody wants to sign in.
+    ///
+    /// # Errors
+    /// When the settings cannot be right.
+    pub fn new(settings: Settings, secure: bool) -> Result<Self, Error> {
+        settings.check()?;
+        Ok(Self {
+            settings,
+            secure,
+            provider: tokio::sync::Mutex::default(),
+            pending: Mutex::default(),
+        })
+    }
+
+    /// Whether the apiserver is asked in the person's name, not with their token.
+    pub fn impersonates(&self) -> bool {
+        self.settings.credential == Delegation::Impersonate
+    }
+
+    /// Begins a login: the address at the provider, and the text for the Set-Cookie header.
+    ///
+    /// # Errors
+    /// When the provider does not answer.
+    pub async fn begin(&self, now: Timestamp) -> Result<(Url, String), Failed> {
+        let begun = self.provider(now).await?.begin(now);
+        let mut number = [0; 32];
+        SystemRandom::new().fill(&mut number).map_err(|_| NoRandom)?;
+        let value = URL_SAFE_NO_PAD.encode(number);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.retain(|_, login| now.duration_since(login.at) <= PENDING);
+        if pending.len() >= MOST {
+            let oldest = pending.iter().min_by_key(|(_, login)| login.at);
+            oldest.map(|(key, _)| key.clone()).and_then(|key| pending.remove(&key));
+        }
+        pending.insert(value.clone(), begun.pending);
+        Ok((begun.url, self.cookie(&value, PENDING.as_secs())))
+    }
+
+    /// Finishes the login that the browser with this cookie began, with what it brings back.
+    ///
+    /// # Errors
+    /// When it did not begin one, or the provider does not vouch for anybody.
+    pub async fn finish(
+        &self,
+        cookie: Option<&str>,
+        state: &str,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<SignedIn, Failed> {
+        let pending = self.take(cookie).ok_or(Failed::NotBegun)?;
+        Ok(self.provider(now).await?.finish(&pending, state, code, now).await?)
+    }
+
+    /// Forgets the login that this browser began; gives it, when there was one.
+    pub fn take(&self, cookie: Option<&str>) -> Option<Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(cookie?)
+    }
+
+    /// Whose an ID token is, and until when.
+    ///
+    /// # Errors
+    /// When it is not the provider's, or does not hold.
+    pub async fn verify(
+        &self,
+        token: &Secret,
+        now: Timestamp,
+    ) -> Result<(Impersonated, Timestamp), Failed> {
+        Ok(self.provider(now).await?.verify(token.expose(), now).await?)
+    }
+
+    /// The text for the Set-Cookie header that ends the browser's part of a login.
+    pub fn over(&self) -> String {
+        self.cookie("", 0)
+    }
+
+    /// Lax, since the provider's page sends the browser back.
+    fn cookie(&self, value: &str, seconds: i64) -> String {
+        let [over_https, elsewhere] = NAMES;
+        let (name, secure) = if self.secure { (over_https, "; Secure") } else { (elsewhere, "") };
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    }
+
+    async fn provider(&self, now: Timestamp) -> Result<Arc<Provider>, Failed> {
+        let mut found = self.provider.lock().await;
+        if let Some(provider) = &found.provider {
+            return Ok(Arc::clone(provider));
+        }
+        if found.tried.is_some_and(|tried| tried.elapsed() < PAUSE) {
+            return Err(Failed::Away);
+        }
+        found.tried = Some(Instant::now());
+        let provider = Arc::new(Provider::discover(self.settings.clone(), now).await?);
+        found.provider = Some(Arc::clone(&provider));
+        Ok(provider)
+    }
+}
