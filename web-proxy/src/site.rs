@@ -5,6 +5,9 @@
 mod entry;
 mod form;
 
+#[cfg(test)]
+mod tests;
+
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};

@@ -12,7 +12,7 @@ mod settings;
 mod token;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::core::{

@@ -2,7 +2,7 @@
 
 mod bearer;
 mod provider;
-mod scripted;
+pub mod scripted;
 mod signer;
 mod user;
 
@@ -17,7 +17,7 @@ use crate::identity::refuse::{Prefix, checked};
 use scripted::{CLIENT, REDIRECT, SECRET, Script, Scripted, now};
 use signer::{ALGORITHMS, Signer};
 
-fn settings(idp: &Scripted) -> Settings {
+pub fn settings(idp: &Scripted) -> Settings {
     Settings {
         issuer: idp.url.clone(),
         client_id: CLIENT.to_owned(),
