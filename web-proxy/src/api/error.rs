@@ -113,6 +113,9 @@ impl Error {
     }
 }
 
+/// What the apiserver adds when there are errors that keep it from looking at rules.
+const UNCHECKED: &str = "some validation rules were not checked";
+
 /// What the apiserver said to a write that was made as the caller.
 fn said(status: Status) -> Error {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -120,9 +123,14 @@ fn said(status: Status) -> Error {
         return Error::unavailable(&kube::Error::Api(Box::new(status)));
     }
     let causes = status.details.map(|details| details.causes).unwrap_or_default();
-    // Rules that were not looked at are no fault of a field.
-    let causes = causes.into_iter().filter(|cause| cause.field != "<nil>");
-    let field = |cause: StatusCause| Field { field: cause.field, message: cause.message };
+    // Rules that were not looked at are nobody's fault.
+    let causes = causes.into_iter().filter(|cause| !cause.message.contains(UNCHECKED));
+    // A rule on the whole object has no field, which the apiserver writes as Go does.
+    let of_object = |field: &String| field == "<nil>";
+    let field = |StatusCause { field, message, .. }: StatusCause| Field {
+        field: Some(field).filter(|field| !of_object(field)).unwrap_or_default(),
+        message,
+    };
     let fields = causes.map(field).collect();
     Error { fields, ..Error::new(code, &status.reason, status.message) }
 }
@@ -186,10 +194,17 @@ mod tests {
             "code": 422, "reason": "Invalid", "message": "it is invalid",
             "details": {"causes": [
                 {"reason": "x", "field": "spec.prompt", "message": "blank"},
-                {"reason": "x", "field": "<nil>", "message": "some rules were not checked"},
+                {"reason": "x", "field": "<nil>", "message": "the name is too long"},
+                {"reason": "x", "field": "<nil>", "message":
+                    "Invalid value: null: some validation rules were not checked because …"},
             ]},
         })));
-        assert_eq!(error.fields.len(), 1);
+        assert_eq!(error.fields.len(), 2);
+        let of_object = &error.fields[1];
+        assert_eq!(
+            (of_object.field.as_str(), of_object.message.as_str()),
+            ("", "the name is too long")
+        );
         assert_eq!((error.code, error.reason.as_str()), (422, "Invalid"));
         assert_eq!(
             (error.fields[0].field.as_str(), error.fields[0].message.as_str()),
