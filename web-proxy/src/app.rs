@@ -2,7 +2,7 @@
 //!
 //! Not here: how any of it works.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -17,6 +17,7 @@ use crate::apiserver::Apiserver;
 use crate::caller::{Caller, User};
 use crate::identity::Gate;
 use crate::logs::Logs;
+use crate::logs::ear::Ears;
 use crate::patience::Peer;
 use crate::rate::Rate;
 use crate::streams::{Open, Streams};
@@ -35,6 +36,8 @@ pub struct App {
     pub access: Arc<Access>,
     /// Logs that somebody follows.
     pub logs: Arc<Logs>,
+    /// What running tasks do, where a list is shown.
+    pub ears: Arc<Ears>,
     /// Open streams.
     pub streams: Arc<Streams>,
     /// Requests of each user.
@@ -97,6 +100,28 @@ impl App {
                 && self.namespaces(user, Deed::ListTasks).await?.is_empty())
     }
 
+    /// What those of these tasks do that run, by UID, where the user may read their logs.
+    ///
+    /// # Errors
+    /// When the apiserver does not answer.
+    pub async fn activities(
+        &self,
+        user: &User,
+        tasks: &[Arc<ClaudeTask>],
+    ) -> Result<HashMap<String, String>, Unanswered> {
+        let mut activities = HashMap::new();
+        for task in tasks.iter().filter(|task| runs(task)) {
+            let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
+            let uid = task.uid().unwrap_or_default();
+            if self.access.may(user, Deed::ReadLog, &namespace, None).await? {
+                let receiver = self.tasks.follow_one(&namespace, &name);
+                let activity = self.ears.activity(&uid, receiver);
+                activities.extend(activity.map(|activity| (uid, activity)));
+            }
+        }
+        Ok(activities)
+    }
+
     /// Counts one more open stream of the user.
     ///
     /// # Errors
@@ -124,6 +149,12 @@ impl App {
         let slash = if subresource.is_empty() { "" } else { "/" };
         Err(Error::forbidden(verb, &format!("{resource}{slash}{subresource}"), namespace))
     }
+}
+
+/// Whether a Pod of the task works.
+fn runs(task: &ClaudeTask) -> bool {
+    let status = task.status.as_ref();
+    status.is_some_and(|status| status.pod_name.is_some() && !status.is_finished())
 }
 
 /// The caller of a request; a request without one is refused.

@@ -13,6 +13,7 @@ pub mod buffer;
 pub mod chunk;
 pub mod cluster;
 pub mod container;
+pub mod ear;
 pub mod frame;
 pub mod limits;
 pub mod lines;

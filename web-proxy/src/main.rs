@@ -18,6 +18,7 @@ use web_proxy::app::App;
 use web_proxy::config::{LogFormat, Settings, Unclear};
 use web_proxy::identity::session::{Sessions, Store};
 use web_proxy::identity::{Gate, Way};
+use web_proxy::logs::ear::Ears;
 use web_proxy::logs::{Limits, Logs};
 use web_proxy::patience::{PatientListener, Peer};
 use web_proxy::rate::Rate;
@@ -84,11 +85,13 @@ fn app(apiserver: Apiserver, way: Way, settings: &Settings) -> App {
     let store = store.map(|(secret, namespace)| Store::new(own.clone(), namespace, secret));
     let sessions = Sessions::new(settings.session_lifetime, settings.secure(), store);
     let gate = Gate::new(own.clone(), way, sessions);
+    let logs = Logs::new(own.clone(), Limits::default());
     App {
         apiserver,
         tasks: Tasks::default(),
         gate: Arc::new(gate),
-        logs: Logs::new(own.clone(), Limits::default()),
+        ears: Ears::new(Arc::clone(&logs)),
+        logs,
         access: Arc::new(Access::new(own)),
         streams: Arc::new(Streams::new(settings.streams_per_user)),
         rate: Arc::new(Rate::new(settings.requests_per_second, settings.request_burst)),

@@ -12,6 +12,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use crd::ClaudeTask;
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use maud::Markup;
@@ -53,6 +54,11 @@ impl<T: Into<Error>> From<T> for Broken {
     fn from(error: T) -> Self {
         Self(error.into())
     }
+}
+
+/// The page that says what went wrong.
+pub fn broken(error: Error) -> Response {
+    Broken(error).into_response()
 }
 
 impl IntoResponse for Broken {
@@ -103,7 +109,9 @@ async fn show_list(
     Query(filter): Query<Filter>,
 ) -> Result<Markup, Broken> {
     let visible = app.visible(&caller.user).await?;
-    Ok(list::list(&shell(&app, &caller).await?, &visible, &filter, |_| None))
+    let activities = app.activities(&caller.user, &visible).await?;
+    let activity = |task: &ClaudeTask| activities.get(task.metadata.uid.as_ref()?).cloned();
+    Ok(list::list(&shell(&app, &caller).await?, &visible, &filter, activity))
 }
 
 async fn show_history(

@@ -163,7 +163,10 @@ async fn another_task_is_cancelled_after_a_question(case: Case<'_>) -> anyhow::R
     case.at_gate().await?;
     let tab = &visit.tab;
     tab.open("/").await?;
-    tab.click(&format!("a.row[href='{}']", visit.page_of(&case.name))).await?;
+    let row = format!("a.row[href='{}']", visit.page_of(&case.name));
+    let does = format!("document.querySelector(\"{row}\").innerText.includes('turn 1 · Bash')");
+    tab.until("what the task does, in the list", &does).await?;
+    tab.click(&row).await?;
     let ask = "details.ask:has(form[action$='/cancel']) summary";
     tab.click(ask).await?;
     let names_it = format!("document.querySelector('dialog').innerText.includes('{}')", case.name);

@@ -4,6 +4,7 @@
 //! It runs as a process of this machine, but for what is [`installed`]. Not here: what the pages look like.
 
 mod installed;
+mod named;
 pub(super) mod people;
 pub(super) mod proxy;
 mod signer;
@@ -26,6 +27,7 @@ use installed::{
     nobody_names_somebody_else_as_who_asked,
     the_installed_web_has_only_the_rights_it_needs_and_serves_with_them,
 };
+use named::whom_the_proxy_in_front_names_acts_as_themselves;
 use people::{EVERYBODY, token};
 use proxy::Proxy;
 use signer::{HOUR, token_ending};
@@ -39,6 +41,7 @@ super::scenarios!["web":
     signing_in_takes_a_token_that_holds_and_out_ends_it,
     the_installed_web_has_only_the_rights_it_needs_and_serves_with_them,
     nobody_names_somebody_else_as_who_asked,
+    whom_the_proxy_in_front_names_acts_as_themselves,
 ];
 
 /// How long the web's watch may take to bring a task.

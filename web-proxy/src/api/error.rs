@@ -61,6 +61,12 @@ impl Error {
         Self::new(StatusCode::FORBIDDEN, "Forbidden", text)
     }
 
+    /// The web may not act in the caller's name.
+    fn not_impersonated() -> Self {
+        let text = "These pages may not act in your name. Tell those who run them.";
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", text)
+    }
+
     /// The caller may not do this in the namespace.
     pub fn forbidden(verb: &str, resource: &str, namespace: &str) -> Self {
         let text = format!("You may not {verb} {resource} in the namespace {namespace}.");
@@ -88,6 +94,21 @@ impl Error {
     pub fn too_many_streams(most: usize) -> Self {
         let text = format!("You have {most} streams open; close one first.");
         Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", text)
+    }
+
+    /// The body is larger than this many bytes.
+    pub fn too_large(most: usize) -> Self {
+        let text = format!(
+            "The request is larger than {most} bytes. Shorten it, such as by putting long material \
+             into the repository instead of the prompt."
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", text)
+    }
+
+    /// The cluster has not answered within the time for a request.
+    pub fn too_late() -> Self {
+        let text = "The cluster takes too long to answer; try again in a moment.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", text)
     }
 
     /// More requests than one caller may make, who should wait so long.
@@ -121,6 +142,11 @@ fn said(status: Status) -> Error {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if !code.is_client_error() {
         return Error::unavailable(&kube::Error::Api(Box::new(status)));
+    }
+    let about = status.details.as_ref().map(|details| details.kind.as_str()).unwrap_or_default();
+    if code == StatusCode::FORBIDDEN && ["users", "groups"].contains(&about) {
+        // It is about what the web may, which is nothing that the caller has asked for.
+        return Error::not_impersonated();
     }
     let causes = status.details.map(|details| details.causes).unwrap_or_default();
     // Rules that were not looked at are nobody's fault.

@@ -17,6 +17,7 @@ use super::position::Step;
 use super::script::{Play, Script};
 use super::{Limits, Logs, Position};
 
+mod ear;
 mod kept;
 mod upstream;
 mod viewers;

@@ -10,10 +10,16 @@ use serde::Deserialize;
 /// What ends an event.
 const END: &[u8] = b"\n\n";
 
-/// Makes text of events, which may come in pieces.
+/// Events out of a stream that comes in pieces.
+#[derive(Debug, Default)]
+pub struct Events {
+    rest: BytesMut,
+}
+
+/// Makes text of events.
 #[derive(Debug, Default)]
 pub struct Text {
-    rest: BytesMut,
+    events: Events,
 }
 
 /// A line of the log, or what stands in place of lines.
@@ -31,15 +37,22 @@ struct Data {
     gone: bool,
 }
 
+impl Events {
+    /// Takes in more of the stream, and hands out every event that is whole by it.
+    pub fn take(&mut self, bytes: &[u8], mut whole: impl FnMut(&str)) {
+        self.rest.extend_from_slice(bytes);
+        while let Some(at) = self.rest.windows(END.len()).position(|window| window == END) {
+            let event = self.rest.split_to(at + END.len());
+            whole(&String::from_utf8_lossy(&event));
+        }
+    }
+}
+
 impl Text {
     /// Takes in more of the stream, and gives the text of the events that are whole by it.
     pub fn take(&mut self, bytes: &[u8]) -> Bytes {
-        self.rest.extend_from_slice(bytes);
         let mut text = String::new();
-        while let Some(at) = self.rest.windows(END.len()).position(|window| window == END) {
-            let event = self.rest.split_to(at + END.len());
-            text.extend(line(&String::from_utf8_lossy(&event)));
-        }
+        self.events.take(bytes, |event| text.extend(line(event)));
         Bytes::from(text)
     }
 }

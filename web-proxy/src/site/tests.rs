@@ -30,6 +30,7 @@ use crate::identity::oidc::tests::settings;
 use crate::identity::refuse::Prefix;
 use crate::identity::session::Sessions;
 use crate::identity::{Gate, Way, header as named};
+use crate::logs::ear::Ears;
 use crate::logs::{Limits, Logs};
 use crate::patience::Peer;
 use crate::rate::Rate;
@@ -88,12 +89,14 @@ impl Web {
         let own = apiserver.own();
         let sessions = Sessions::new(SignedDuration::from_hours(1), true, None);
         let many = NonZeroU32::new(1000).unwrap();
+        let logs = Logs::new(own.clone(), Limits::default());
         let app = App {
             apiserver,
             tasks: Tasks::default(),
             gate: Arc::new(Gate::new(own.clone(), way, sessions)),
             access: Arc::new(Access::new(own.clone())),
-            logs: Logs::new(own, Limits::default()),
+            ears: Ears::new(Arc::clone(&logs)),
+            logs,
             streams: Arc::new(Streams::new(1)),
             rate: Arc::new(Rate::new(many, many)),
         };
@@ -114,6 +117,14 @@ impl Web {
         let (parts, body) = answer.into_parts();
         let text = body.collect().await.unwrap().to_bytes();
         Answer { parts, text: String::from_utf8_lossy(&text).into_owned() }
+    }
+
+    /// Posts a body of so many bytes.
+    async fn post(&self, path: &str, form: &str, size: usize) -> Answer {
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, form)
+            .header(header::AUTHORIZATION, "Bearer good");
+        self.ask(request.body(Body::from("x".repeat(size))).unwrap()).await
     }
 
     async fn get(&self, path: &str, cookie: &str) -> Answer {
@@ -241,6 +252,25 @@ async fn a_provider_that_is_away_keeps_nobody_from_anything_else() {
         assert!(answer.text.contains("cannot be used at the moment"), "{}", answer.text);
     }
     assert_eq!(web.get("/healthz", "").await.parts.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_told_with_the_limit_to_programs_and_people() {
+    let web = Web::start(Way::Token).await;
+    let size = (1 << 20) + 1;
+    let form = "application/x-www-form-urlencoded";
+    let answer = web.post("/login", form, size).await;
+    assert_eq!(answer.parts.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", answer.text);
+    assert!(answer.text.contains("<p>The request is larger than 1048576 bytes"), "{}", answer.text);
+    for (size, code, reason) in [
+        (size, StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+        (1, StatusCode::BAD_REQUEST, "BadRequest"),
+    ] {
+        let answer = web.post("/api/v1/namespaces/team/tasks", "application/json", size).await;
+        assert_eq!(answer.parts.status, code, "{}", answer.text);
+        let told: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(told["reason"], reason, "{told}");
+    }
 }
 
 #[tokio::test]

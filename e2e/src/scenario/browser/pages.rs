@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::super::case::Case;
 use super::super::site::Site;
 use super::super::web::people::EVERYBODY;
+use super::SCRIPT_BRANCH;
 use super::visit::Visit;
 use crate::browser::{Tab, axe};
 use crate::cluster::layout::checkout;
@@ -43,6 +44,10 @@ pub async fn every_page_is_sound_wide_and_narrow_light_and_dark(case: Case<'_>) 
     ] {
         visit.tab.open(path).await?;
         visit.tab.forgive("status of 40");
+        if name == "task-failed" {
+            let text = visit.tab.text().await?;
+            ensure!(text.contains(SCRIPT_BRANCH), "the reason is not on the page: {text}");
+        }
         look_at(&visit.tab, name).await?;
     }
     form_with_errors(&visit, &here).await?;
@@ -69,7 +74,7 @@ async fn finished(here: &Site, case: &Case<'_>) -> Result<[String; 2]> {
     case.script([case.shell("echo b > b.txt").saying("I look at it first."), Step::text("Done.")])
         .await?;
     let names = ["login-validation", "fix-flaky-test"];
-    for (name, start) in names.into_iter().zip(["main", "no-such-branch"]) {
+    for (name, start) in names.into_iter().zip(["main", SCRIPT_BRANCH]) {
         let mut task = case.task(|spec| spec.repository.reference = Some(start.to_owned()))?;
         task.metadata.name = Some(name.to_owned());
         here.create(&task).await?;

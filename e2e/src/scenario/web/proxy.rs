@@ -27,6 +27,7 @@ pub struct Proxy {
     /// Its address without a trailing slash.
     pub base: String,
     address: SocketAddr,
+    identity: Vec<String>,
     process: Process,
     folder: TempDir,
 }
@@ -34,12 +35,19 @@ pub struct Proxy {
 impl Proxy {
     /// Starts it and waits until it is ready.
     pub async fn start(site: &Site) -> anyhow::Result<Self> {
+        Self::start_as(site, &["--identity=token"]).await
+    }
+
+    /// The same, with these settings of who people are.
+    pub async fn start_as(site: &Site, identity: &[&str]) -> anyhow::Result<Self> {
+        let identity: Vec<_> = identity.iter().map(|&argument| argument.to_owned()).collect();
         let folder = TempDir::new().context("make a directory for the web")?;
         std::fs::write(folder.path().join(KUBECONFIG), kubeconfig_of(site).await?.to_string())?;
         // Whoever takes the port in the moment between makes the start fail, which is told.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let process = process(address, folder.path())?;
-        let proxy = Self { base: format!("http://{address}"), address, process, folder };
+        let process = process(address, &identity, folder.path())?;
+        let base = format!("http://{address}");
+        let proxy = Self { base, address, identity, process, folder };
         proxy.wait_until_ready().await?;
         Ok(proxy)
     }
@@ -48,7 +56,7 @@ impl Proxy {
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.process.kill()?;
         until("the end of the web", READY_LIMIT, async || self.process.exit_code()).await?;
-        self.process = process(self.address, self.folder.path())?;
+        self.process = process(self.address, &self.identity, self.folder.path())?;
         self.wait_until_ready().await
     }
 
@@ -67,9 +75,8 @@ impl Proxy {
     }
 }
 
-fn process(address: SocketAddr, folder: &Path) -> anyhow::Result<Process> {
+fn process(address: SocketAddr, identity: &[String], folder: &Path) -> anyhow::Result<Process> {
     let arguments = [
-        "--identity=token".to_owned(),
         format!("--listen={address}"),
         format!("--public-url=http://{address}"),
         // Scenarios look more often than people do.
@@ -81,6 +88,7 @@ fn process(address: SocketAddr, folder: &Path) -> anyhow::Result<Process> {
     let kubeconfig = folder.join(KUBECONFIG).display().to_string();
     let env = [("KUBECONFIG".to_owned(), kubeconfig)];
     let program = built_programs()?.join("web-proxy");
+    let arguments = [identity, &arguments[..]].concat();
     Process::start(&program, &arguments, &env, folder.to_owned())
 }
 

@@ -23,6 +23,8 @@ pub enum Proof {
     Bearer(String),
     /// The cookie of a session.
     Cookie(String),
+    /// The header of a proxy in front with this user name.
+    Named(String),
 }
 
 /// Somebody who asks.
@@ -106,6 +108,7 @@ impl Visitor {
                 request.header(header::AUTHORIZATION, format!("Bearer {token}"))
             }
             Some(Proof::Cookie(cookie)) => request.header(header::COOKIE, cookie),
+            Some(Proof::Named(user)) => request.header("x-remote-user", user),
             None => request,
         };
         if !form.is_empty() {

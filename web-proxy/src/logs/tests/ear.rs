@@ -1,0 +1,34 @@
+//! What lists hear of logs.
+
+use super::*;
+use crate::logs::ear::Ears;
+
+const TOOL: &str = r#"{"seq":2,"time":"2026-01-01T00:00:00Z","phase":"run","kind":"tool","turn":3,"tool":"Bash","text":"cargo test"}"#;
+
+#[tokio::test]
+async fn a_list_hears_the_newest_line_by_one_read_however_often_it_asks() {
+    let stage = Stage::new(quick());
+    stage.script.write(RUN, &crate::logs::script::line(1));
+    let ears = Ears::new(Arc::clone(&stage.logs));
+    let hear = || ears.activity("a", Some(stage.task.subscribe()));
+    assert_eq!(hear(), None, "nothing was heard yet");
+    until(|| hear().as_deref() == Some("run: line 1")).await;
+    stage.script.write(RUN, &format!("{TOOL}\n"));
+    until(|| hear().as_deref() == Some("turn 3 · Bash cargo test")).await;
+    assert_eq!(stage.script.opened(RUN), 1);
+    // A task that is over is listened to no longer, and forgotten.
+    stage.script.end(RUN);
+    stage.finish();
+    until(|| ears.activity("a", None).is_none()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_no_list_asks_for_is_left() {
+    let stage = Stage::new(Limits::default());
+    stage.script.write(RUN, &crate::logs::script::line(1));
+    let ears = Ears::new(Arc::clone(&stage.logs));
+    ears.activity("a", Some(stage.task.subscribe()));
+    until(|| ears.activity("a", None).is_some()).await;
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(ears.activity("a", None), None);
+}
