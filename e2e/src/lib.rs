@@ -3,7 +3,8 @@
 //! [`cluster`] is a real one-node Kubernetes, or the one of the user's kubeconfig; [`install`] puts
 //! into it the operator, by Helm with its real RBAC, and the test [`parts`]: [`git_server`] (git's
 //! own http-backend) and [`model_server`] (a scripted Messages API for the real Claude Code CLI).
-//! [`repo`] makes repositories and reads back what was pushed. On that stand [`scenario`], one
+//! [`repo`] makes repositories and reads back what was pushed; [`browser`] is a headless Chromium in
+//! front of the web. On that stand [`scenario`], one
 //! ClaudeTask each with what must come of it, [`verify`] (`cargo verify`) and [`demo`]
 //! (`cargo demo`).
 //!
