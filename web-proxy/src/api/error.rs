@@ -18,8 +18,8 @@ use utoipa::ToSchema;
 use crate::access::Unanswered;
 use crate::apiserver::Unsendable;
 use crate::field::Field;
+use crate::identity::cookie::NoRandom;
 use crate::identity::review::Unreviewed;
-use crate::identity::session::NoRandom;
 use crate::object::Unfit;
 
 /// Why a request was not done.

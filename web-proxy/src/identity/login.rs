@@ -9,20 +9,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::Instant;
 use url::Url;
 
+use super::cookie::{self, Cookie, NoRandom};
 use super::oidc::{Delegation, Error, PENDING, Pending, Provider, Settings, SignedIn};
 use super::refuse::Impersonated;
-use super::session::NoRandom;
 use crate::caller::Secret;
 
-/// Names of the cookie: the first where the page comes over https, the second elsewhere.
-pub const NAMES: [&str; 2] = ["__Host-claudetask-login", "claudetask-login"];
+/// The cookie of a login: the provider's page sends the browser back, and it comes along then.
+pub const COOKIE: Cookie =
+    Cookie { names: ["__Host-claudetask-login", "claudetask-login"], same_site: "Lax" };
 
 /// Logins that may be pending; beyond it the oldest goes.
 const MOST: usize = 1_000;
@@ -101,9 +99,7 @@ impl Logins {
     /// When the provider does not answer.
     pub async fn begin(&self, now: Timestamp) -> Result<(Url, String), Failed> {
         let begun = self.provider(now).await?.begin(now);
-        let mut number = [0; 32];
-        SystemRandom::new().fill(&mut number).map_err(|_| NoRandom)?;
-        let value = URL_SAFE_NO_PAD.encode(number);
+        let value = cookie::value()?;
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.retain(|_, login| now.duration_since(login.at) <= PENDING);
         if pending.len() >= MOST {
@@ -111,7 +107,7 @@ impl Logins {
             oldest.map(|(key, _)| key.clone()).and_then(|key| pending.remove(&key));
         }
         pending.insert(value.clone(), begun.pending);
-        Ok((begun.url, self.cookie(&value, PENDING.as_secs())))
+        Ok((begun.url, COOKIE.set(&value, PENDING.as_secs(), self.secure)))
     }
 
     /// Finishes the login that the browser with this cookie began, with what it brings back.
@@ -148,14 +144,7 @@ impl Logins {
 
     /// The text for the Set-Cookie header that ends the browser's part of a login.
     pub fn over(&self) -> String {
-        self.cookie("", 0)
-    }
-
-    /// Lax, since the provider's page sends the browser back.
-    fn cookie(&self, value: &str, seconds: i64) -> String {
-        let [over_https, elsewhere] = NAMES;
-        let (name, secure) = if self.secure { (over_https, "; Secure") } else { (elsewhere, "") };
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+        COOKIE.set("", 0, self.secure)
     }
 
     async fn provider(&self, now: Timestamp) -> Result<Arc<Provider>, Failed> {

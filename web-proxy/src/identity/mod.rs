@@ -3,6 +3,7 @@
 //!
 //! A browser is remembered by a [`session`]. Not here: what the caller may do ([`crate::access`]).
 
+pub mod cookie;
 pub mod header;
 pub mod login;
 pub mod oidc;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use crd::errors::chain;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use kube::Client;
 
@@ -69,7 +70,7 @@ impl Gate {
         if let Some(token) = bearer(headers) {
             return self.bearer(token, now).await;
         }
-        let Some(cookie) = cookie(headers, &session::NAMES) else { return Ok(None) };
+        let Some(cookie) = session::COOKIE.read(headers) else { return Ok(None) };
         let Some(session) = self.sessions.get(cookie, now).await else { return Ok(None) };
         let caller = match session.holder {
             Holder::Token(token) => self.holder(token, Means::Cookie).await?,
@@ -127,14 +128,6 @@ impl Gate {
     }
 }
 
-/// The value of the cookie of one of these names.
-pub fn cookie<'a>(headers: &'a HeaderMap, names: &[&str]) -> Option<&'a str> {
-    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| names.contains(&name).then_some(value))
-}
-
 fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -146,7 +139,7 @@ fn bearer(headers: &HeaderMap) -> Option<Secret> {
 mod tests {
     use http::HeaderMap;
 
-    use super::{bearer, cookie};
+    use super::bearer;
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
         [(http::HeaderName::from_static(name), value.parse().unwrap())].into_iter().collect()
@@ -162,15 +155,5 @@ mod tests {
         for none in ["Basic abc", "Bearer", "Bearer  ", "abc"] {
             assert_eq!(token(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn the_session_is_found_among_other_cookies() {
-        let found = |value: &str| {
-            cookie(&headers("cookie", value), &super::session::NAMES).map(str::to_owned)
-        };
-        assert_eq!(found("a=1; claudetask-session=xyz; b=2").as_deref(), Some("xyz"));
-        assert_eq!(found("__Host-claudetask-session=xyz").as_deref(), Some("xyz"));
-        assert_eq!(found("not-claudetask-session=xyz"), None);
     }
 }

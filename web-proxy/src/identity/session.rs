@@ -14,21 +14,20 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crd::errors::chain;
 use jiff::{SignedDuration, Timestamp};
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::Instant;
 
 use crate::caller::Secret;
+use crate::identity::cookie::{self, Cookie, NoRandom};
 use crate::identity::refuse::Impersonated;
 use crate::kept::HOLDS;
 use seal::{Key, key};
 pub use store::Store;
 
-/// Names of the cookie: the first where the page comes over https, the second elsewhere.
-pub const NAMES: [&str; 2] = ["__Host-claudetask-session", "claudetask-session"];
+/// The cookie of a session.
+pub const COOKIE: Cookie =
+    Cookie { names: ["__Host-claudetask-session", "claudetask-session"], same_site: "Strict" };
 
 /// Sessions at most; beyond it the one that ends first goes.
 const MOST: usize = 10_000;
@@ -50,11 +49,6 @@ pub enum Holder {
     /// Somebody whom an identity provider named, to be impersonated.
     Person(Impersonated),
 }
-
-/// No random numbers are to be had.
-#[derive(Debug, thiserror::Error)]
-#[error("the system gives no random numbers")]
-pub struct NoRandom;
 
 /// All sessions.
 pub struct Sessions {
@@ -92,15 +86,13 @@ impl Sessions {
         end: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<String, NoRandom> {
-        let mut number = [0; 32];
-        SystemRandom::new().fill(&mut number).map_err(|_| NoRandom)?;
-        let value = URL_SAFE_NO_PAD.encode(number);
+        let value = cookie::value()?;
         let latest = crd::span::after(now, self.lifetime);
         let until = end.map_or(latest, |end| end.min(latest));
         let session = Session { holder, until };
         let seen = self.write(&value, &session, now).await.then(Instant::now);
         self.remember(key(&value), Known { session: Some(session), until, seen }, now);
-        Ok(self.cookie(&value, until.duration_since(now).as_secs()))
+        Ok(COOKIE.set(&value, until.duration_since(now).as_secs(), self.secure))
     }
 
     /// The session of this cookie, unless it has ended.
@@ -123,7 +115,7 @@ impl Sessions {
         if self.get(cookie, now).await.is_some() {
             self.forget(key(cookie)).await;
         }
-        self.cookie("", 0)
+        COOKIE.set("", 0, self.secure)
     }
 
     async fn forget(&self, key: Key) {
@@ -184,12 +176,6 @@ impl Sessions {
             first.and_then(|first| kept.remove(&first));
         }
         kept.insert(key, known);
-    }
-
-    fn cookie(&self, value: &str, seconds: i64) -> String {
-        let [over_https, elsewhere] = NAMES;
-        let (name, secure) = if self.secure { (over_https, "; Secure") } else { (elsewhere, "") };
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Known>> {

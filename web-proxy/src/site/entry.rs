@@ -15,9 +15,9 @@ use super::{Broken, nobody};
 use crate::api::error::Error;
 use crate::app::App;
 use crate::caller::Secret;
+use crate::identity::Way;
 use crate::identity::login::{self, Failed, Logins};
 use crate::identity::session::{self, Holder};
-use crate::identity::{Way, cookie};
 use crate::page;
 
 /// Why a token was refused.
@@ -96,7 +96,7 @@ async fn vouched(
     answer: Answer,
     headers: &HeaderMap,
 ) -> Result<Result<http::HeaderValue, Failed>, Broken> {
-    let (now, browser) = (Timestamp::now(), cookie(headers, &login::NAMES));
+    let (now, browser) = (Timestamp::now(), login::COOKIE.read(headers));
     let (Some(state), Some(code)) = (answer.state, answer.code) else {
         // The person, or the provider, has said no.
         logins.take(browser);
@@ -121,7 +121,7 @@ async fn vouched(
 
 /// Ends the session.
 pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
-    let cookie = cookie(&headers, &session::NAMES).unwrap_or_default();
+    let cookie = session::COOKIE.read(&headers).unwrap_or_default();
     let over = app.gate.sessions.end(cookie, Timestamp::now()).await;
     ([(header::SET_COOKIE, over)], Redirect::to("/login")).into_response()
 }
