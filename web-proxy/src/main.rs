@@ -67,12 +67,14 @@ async fn run(settings: Settings) -> Result<(), Error> {
         TcpListener::bind(address).await.map_err(|error| Error::Listen(address, error))?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "web starts");
     let watch = tasks::keep(app.apiserver.own(), app.tasks.clone());
+    let gate = Arc::clone(&app.gate);
     let routes = router(app, settings.bounds()).into_make_service_with_connect_info::<Peer>();
     let listener = PatientListener::new(listener, Limits::default().patience);
     let serve = axum::serve(listener, routes);
     tokio::select! {
         served = serve.into_future() => served.map_err(Error::Serve),
         () = watch => Ok(()),
+        () = gate.sessions.keep() => Ok(()),
         // Open streams would keep it for ever; browsers come back to the next one.
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),

@@ -2,9 +2,10 @@
 //!
 //! A session is known by the digest of that number and kept sealed under a key made of it, so what
 //! is kept opens none. Sessions are in memory and, where there is a [`Store`], in the cluster too:
-//! there they outlive a restart, and hold at every replica. Not here: checking a token
-//! ([`super::review`]).
+//! there they outlive a restart, and hold at every replica. No request waits for the apiserver but
+//! those that sign in and out. Not here: checking a token ([`super::review`]).
 
+mod copy;
 mod seal;
 mod store;
 
@@ -13,15 +14,14 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crd::errors::chain;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
 use crate::caller::Secret;
 use crate::identity::cookie::{self, Cookie, NoRandom};
 use crate::identity::refuse::Impersonated;
-use crate::kept::HOLDS;
 use seal::{Key, key};
 pub use store::Store;
 
@@ -65,8 +65,8 @@ struct Known {
     /// None when it has ended here, which the store may not know.
     session: Option<Session>,
     until: Timestamp,
-    /// When the store last had it; none when it never did.
-    seen: Option<Instant>,
+    /// Whether the store has had it.
+    stored: bool,
 }
 
 impl Sessions {
@@ -90,8 +90,8 @@ impl Sessions {
         let latest = crd::span::after(now, self.lifetime);
         let until = end.map_or(latest, |end| end.min(latest));
         let session = Session { holder, until };
-        let seen = self.write(&value, &session, now).await.then(Instant::now);
-        self.remember(key(&value), Known { session: Some(session), until, seen }, now);
+        let stored = self.write(&value, &session, now).await;
+        self.remember(key(&value), Known { session: Some(session), until, stored }, now);
         Ok(COOKIE.set(&value, until.duration_since(now).as_secs(), self.secure))
     }
 
@@ -100,8 +100,10 @@ impl Sessions {
         let key = key(cookie);
         let known = self.lock().get(&key).cloned();
         let known = match (known, &self.store) {
-            (Some(known), Some(store)) if known.is_old() => {
-                self.look_again(store, key, known).await
+            // What was there and is not any more was ended by another web.
+            (Some(known), Some(store)) if known.stored && store.has(&key) == Some(false) => {
+                self.lock().remove(&key);
+                None
             }
             (None, Some(store)) => self.find(store, cookie, now).await,
             (known, _) => known,
@@ -109,21 +111,30 @@ impl Sessions {
         known?.session.filter(|session| session.until > now)
     }
 
+    /// Follows what is kept in the cluster, for ever.
+    pub async fn keep(&self) {
+        match &self.store {
+            Some(store) => store.keep().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Ends the session of this cookie and gives the text for the Set-Cookie header.
     pub async fn end(&self, cookie: &str, now: Timestamp) -> String {
         // A made-up cookie is no reason to write to the cluster.
-        if self.get(cookie, now).await.is_some() {
-            self.forget(key(cookie)).await;
+        if let Some(session) = self.get(cookie, now).await {
+            let left = session.until.duration_since(now).unsigned_abs();
+            self.forget(key(cookie), left).await;
         }
         COOKIE.set("", 0, self.secure)
     }
 
-    async fn forget(&self, key: Key) {
+    async fn forget(&self, key: Key, left: Duration) {
         self.lock().entry(key).and_modify(|known| known.session = None);
         if let Some(store) = &self.store
-            && let Err(error) = store.remove(&key).await
+            && let Err(error) = store.remove(&key, left).await
         {
-            tracing::warn!(error = chain(&error), "a session ended at this web only");
+            tracing::warn!(error = chain(&error), "a session has ended at this web only, so far");
         }
     }
 
@@ -140,30 +151,13 @@ impl Sessions {
         }
     }
 
-    /// What was seen in the store before ends when it is not there any more: another web ended it.
-    async fn look_again(&self, store: &Store, key: Key, known: Known) -> Option<Known> {
-        match store.get(&key).await {
-            Ok(None) => {
-                self.lock().remove(&key);
-                None
-            }
-            Ok(Some(_)) => {
-                let now = Some(Instant::now());
-                self.lock().entry(key).and_modify(|kept| kept.seen = now);
-                Some(known)
-            }
-            // Who has proved who they are is not sent away because the apiserver is.
-            Err(_) => Some(known),
-        }
-    }
-
     /// A session that was begun before a restart, or at another web.
     async fn find(&self, store: &Store, cookie: &str, now: Timestamp) -> Option<Known> {
         let key = key(cookie);
-        let sealed = store.get(&key).await.ok()??;
+        let sealed = store.find(&key).await?;
         let session = seal::open(cookie, &sealed)?;
         let until = session.until;
-        let known = Known { session: Some(session), until, seen: Some(Instant::now()) };
+        let known = Known { session: Some(session), until, stored: true };
         self.remember(key, known.clone(), now);
         Some(known)
     }
@@ -180,12 +174,5 @@ impl Sessions {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    /// Whether it is time to ask the store for it again.
-    fn is_old(&self) -> bool {
-        self.session.is_some() && self.seen.is_some_and(|seen| seen.elapsed() >= HOLDS)
     }
 }

@@ -15,9 +15,11 @@ use crate::identity::refuse::checked;
 /// By what a session is known: the digest of its cookie's value.
 pub type Key = [u8; 32];
 
-/// The form of what is sealed; another one is no session of ours.
+/// The form of what is sealed. Another one is not opened here, and stays: a web of another version may
+/// stand beside this one.
 const FORM: u8 = 1;
-/// Bytes before the sealed text: the form and the end, in seconds since 1970.
+/// Bytes before the sealed text, the same in every form: its number, and the end in seconds since
+/// 1970.
 const FRONT: usize = 9;
 /// Each key seals one text only, so the nonce need not differ.
 const NONCE: [u8; 12] = [0; 12];
@@ -58,6 +60,9 @@ pub fn seal(cookie: &str, session: &Session) -> Option<Vec<u8>> {
 pub fn open(cookie: &str, sealed: &[u8]) -> Option<Session> {
     let until = end(sealed)?;
     let (front, text) = sealed.split_at_checked(FRONT)?;
+    if front[0] != FORM {
+        return None;
+    }
     let mut text = text.to_vec();
     let nonce = Nonce::assume_unique_for_key(NONCE);
     let text = cipher(cookie)?.open_in_place(nonce, Aad::from(front), &mut text).ok()?;
@@ -70,11 +75,10 @@ pub fn open(cookie: &str, sealed: &[u8]) -> Option<Session> {
     Some(Session { holder, until })
 }
 
-/// When a sealed session ends, as it says itself; none when it is none.
+/// When a sealed session of whatever form ends, as it says itself; none when it is none.
 pub fn end(sealed: &[u8]) -> Option<Timestamp> {
-    let (form, rest) = sealed.split_first()?;
-    let second = i64::from_be_bytes(rest.get(..FRONT - 1)?.try_into().ok()?);
-    (*form == FORM).then(|| Timestamp::from_second(second).ok())?
+    let second = i64::from_be_bytes(sealed.get(1..FRONT)?.try_into().ok()?);
+    Timestamp::from_second(second).ok()
 }
 
 /// The random number of the cookie is all of the key; the other words only bind it to its use.

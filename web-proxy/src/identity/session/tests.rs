@@ -2,82 +2,20 @@
 //!
 //! Not here: a real apiserver's Secret (e2e).
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+mod fake;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{Method, Request, Response};
-use http_body_util::BodyExt;
-use kube::Client;
-use kube::client::Body;
-use serde_json::{Value, json};
-use tower::service_fn;
+use tokio::time::Instant;
 
 use super::*;
 use crate::identity::refuse::{Prefix, prefixed};
+use fake::{Fake, Fault};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
-#[derive(Default)]
-struct Cluster {
-    data: BTreeMap<String, String>,
-    gets: usize,
-    patches: usize,
-    is_down: bool,
-}
-
-/// The cluster, which outlives webs.
-#[derive(Clone, Default)]
-struct Fake(Arc<Mutex<Cluster>>);
-
-impl Fake {
-    fn lock(&self) -> MutexGuard<'_, Cluster> {
-        self.0.lock().unwrap()
-    }
-
-    /// How often the Secret was read and written.
-    fn asked(&self) -> (usize, usize) {
-        let cluster = self.lock();
-        (cluster.gets, cluster.patches)
-    }
-
-    /// A web that keeps its sessions there.
-    fn web(&self) -> Sessions {
-        let fake = self.clone();
-        let serve = service_fn(move |request: Request<Body>| {
-            let fake = fake.clone();
-            async move { fake.answer(request).await }
-        });
-        let store = Store::new(Client::new(serve, "default"), "system", "sessions");
-        Sessions::new(HOUR, true, Some(store))
-    }
-
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, std::io::Error> {
-        assert_eq!(request.uri().path(), "/api/v1/namespaces/system/secrets/sessions");
-        let method = request.method().clone();
-        let sent = request.into_body().collect().await.unwrap().to_bytes();
-        let mut cluster = self.lock();
-        if cluster.is_down {
-            return Err(std::io::Error::other("down"));
-        }
-        if method == Method::GET {
-            cluster.gets += 1;
-        } else {
-            assert_eq!(method, Method::PATCH);
-            cluster.patches += 1;
-            let change: Value = serde_json::from_slice(&sent).unwrap();
-            for (name, value) in change["data"].as_object().unwrap() {
-                match value.as_str() {
-                    Some(text) => cluster.data.insert(name.clone(), text.to_owned()),
-                    None => cluster.data.remove(name),
-                };
-            }
-        }
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "data": cluster.data});
-        Ok(Response::new(Body::from(secret.to_string().into_bytes())))
-    }
-}
 
 fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
@@ -93,13 +31,18 @@ async fn begin(sessions: &Sessions, holder: Holder) -> String {
     cookie.split_once('=').unwrap().1.split(';').next().unwrap().to_owned()
 }
 
+/// Lets watches and what is tried again catch up.
+async fn settle() {
+    tokio::time::sleep(Duration::from_secs(30)).await;
+}
+
 async fn holder(sessions: &Sessions, cookie: &str, at: Timestamp) -> Option<Holder> {
     sessions.get(cookie, at).await.map(|session| session.holder)
 }
 
 #[tokio::test]
 async fn a_session_ends_with_its_lifetime_or_when_one_signs_out() {
-    for sessions in [Sessions::new(HOUR, true, None), Fake::default().web()] {
+    for sessions in [Arc::new(Sessions::new(HOUR, true, None)), Fake::default().web()] {
         let first = begin(&sessions, token("a")).await;
         let second = begin(&sessions, token("b")).await;
         assert_ne!(first, second);
@@ -174,46 +117,90 @@ fn what_is_sealed_is_opened_by_its_cookie_alone_and_as_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_signs_out_at_one_web_is_out_at_all_of_them() {
+async fn who_signs_in_or_out_at_one_web_is_in_or_out_at_all_of_them() {
     let cluster = Fake::default();
     let [one, other] = [cluster.web(), cluster.web()];
+    assert_eq!(holder(&other, "before", now()).await, None);
     let cookie = begin(&one, token("a")).await;
-    assert!(holder(&other, &cookie, now()).await.is_some());
+    assert_eq!(holder(&other, &cookie, now()).await, Some(token("a")));
     one.end(&cookie, now()).await;
     assert_eq!(cluster.lock().data.len(), 0);
     assert_eq!(holder(&one, &cookie, now()).await, None);
-    tokio::time::advance(HOLDS).await;
+    settle().await;
     assert_eq!(holder(&other, &cookie, now()).await, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_apiserver_is_away_memory_counts() {
+async fn who_deletes_the_secret_ends_all_sessions() {
     let cluster = Fake::default();
     let web = cluster.web();
-    let before = begin(&web, token("a")).await;
-    cluster.lock().is_down = true;
-    tokio::time::advance(HOLDS).await;
-    assert!(holder(&web, &before, now()).await.is_some());
-    let meanwhile = begin(&web, token("b")).await;
-    web.end(&before, now()).await;
-    cluster.lock().is_down = false;
-    tokio::time::advance(HOLDS).await;
-    assert_eq!(holder(&web, &before, now()).await, None, "it ended here, whatever is kept");
-    assert!(holder(&web, &meanwhile, now()).await.is_some(), "it was never kept");
+    let cookie = begin(&web, token("a")).await;
+    settle().await;
+    cluster.change(|cluster| cluster.is_deleted = true);
+    settle().await;
+    assert_eq!(holder(&web, &cookie, now()).await, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn made_up_cookies_are_one_read_a_second_and_no_write() {
+async fn while_the_apiserver_is_away_memory_counts() {
+    for fault in [Fault::Refuses, Fault::Hangs] {
+        let cluster = Fake::default();
+        let web = cluster.web();
+        let [before, signed_out] = [begin(&web, token("a")).await, begin(&web, token("a")).await];
+        settle().await;
+        cluster.change(|cluster| cluster.fault = Some(fault));
+        settle().await;
+        let start = Instant::now();
+        assert!(holder(&web, &before, now()).await.is_some());
+        assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for the apiserver: {fault:?}");
+        let meanwhile = begin(&web, token("b")).await;
+        web.end(&signed_out, now()).await;
+        assert!(start.elapsed() < Duration::from_secs(7), "{fault:?}: {:?}", start.elapsed());
+        assert!(holder(&web, &meanwhile, now()).await.is_some(), "it was never kept");
+        assert_eq!(holder(&web, &signed_out, now()).await, None, "it ended here");
+        cluster.change(|cluster| cluster.fault = None);
+        settle().await;
+        assert_eq!(cluster.lock().data.len(), 1, "what was signed out of is removed later");
+        assert_eq!(holder(&cluster.web(), &signed_out, now()).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn made_up_cookies_ask_the_apiserver_for_nothing() {
     let cluster = Fake::default();
     let web = cluster.web();
-    for second in 1..=3 {
-        for number in 0..100 {
-            assert_eq!(holder(&web, &format!("made-up-{number}"), now()).await, None);
-            web.end(&format!("made-up-{number}"), now()).await;
-        }
-        assert_eq!(cluster.asked(), (second, 0));
-        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    settle().await;
+    let before = cluster.lock().asked;
+    for number in 0..100 {
+        assert_eq!(holder(&web, &format!("made-up-{number}"), now()).await, None);
+        web.end(&format!("made-up-{number}"), now()).await;
     }
+    assert_eq!(cluster.lock().asked, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_of_another_version_of_the_web_stay_until_they_end() {
+    let cluster = Fake::default();
+    let other = |minutes| {
+        let mut sealed = seal::seal(
+            "cookie",
+            &Session { holder: token("a"), until: now() + SignedDuration::from_mins(minutes) },
+        );
+        if let Some(form) = sealed.as_mut().and_then(|sealed| sealed.first_mut()) {
+            *form += 1;
+        }
+        STANDARD.encode(sealed.unwrap())
+    };
+    let (ended, going) = ("0".repeat(64), "1".repeat(64));
+    cluster.change(|cluster| {
+        cluster.data.insert(ended.clone(), other(-1));
+        cluster.data.insert(going.clone(), other(1));
+    });
+    let web = cluster.web();
+    settle().await;
+    begin(&web, token("a")).await;
+    let data = &cluster.lock().data;
+    assert_eq!((data.len(), data.contains_key(&ended)), (2, false));
 }
 
 #[tokio::test]
