@@ -62,19 +62,14 @@ impl Tab {
 
     /// Waits until this expression is true; while a page changes to another it is not.
     pub async fn until(&self, what: &str, expression: &str) -> Result<()> {
-        self.until_within(PAGE_LIMIT, what, expression).await
-    }
-
-    /// The same with another limit.
-    pub async fn until_within(&self, limit: Duration, what: &str, expression: &str) -> Result<()> {
-        let waited = until(what, limit, async || {
+        let waited = until(what, PAGE_LIMIT, async || {
             let seen = self.see::<Value>(expression).await;
             Ok(seen.is_ok_and(|seen| seen == json!(true)).then_some(()))
         });
-        match waited.await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.context(self.text().await.unwrap_or_default())),
-        }
+        let Err(error) = waited.await else { return Ok(()) };
+        let at = self.see::<String>("location.pathname").await.unwrap_or_default();
+        let shown = self.text().await.unwrap_or_default();
+        bail!("{error}; {at} shows:\n{shown}")
     }
 
     /// All text that is on the page.
@@ -84,24 +79,30 @@ impl Tab {
 
     /// Clicks what this selector finds first, once it is there.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let there = format!("document.querySelector({}) !== null", json!(selector));
-        self.until(selector, &there).await?;
+        self.until_there(selector).await?;
         let element = self.page.find_element(selector).await?;
         element.click().await.with_context(|| format!("click {selector}"))?;
         Ok(())
     }
 
-    /// Writes this text in place of what is in the field with this name.
+    /// Writes this text in place of what is in the field with this name, once it is there.
     pub async fn write(&self, field: &str, text: &str) -> Result<()> {
-        let field = json!(format!("[name={}]", json!(field)));
+        let field = format!("[name={}]", json!(field));
+        self.until_there(&field).await?;
         // A field in a folded group is unfolded first, as one does by hand.
         let focus = format!(
-            "{{ const one = document.querySelector({field}); \
-             one.closest('details')?.setAttribute('open', ''); one.focus(); one.select(); true }}"
+            "{{ const one = document.querySelector({}); \
+             one.closest('details')?.setAttribute('open', ''); one.focus(); one.select(); true }}",
+            json!(field)
         );
         self.see::<bool>(&focus).await?;
         self.page.execute(InsertTextParams::new(text)).await.context("write")?;
         Ok(())
+    }
+
+    async fn until_there(&self, selector: &str) -> Result<()> {
+        let there = format!("document.querySelector({}) !== null", json!(selector));
+        self.until(selector, &there).await
     }
 
     /// Makes the window this wide, and the system's colours dark or light.

@@ -100,7 +100,6 @@ async fn fill_in(visit: &Visit, case: &Case<'_>) -> anyhow::Result<()> {
         ("push.branch", &branch),
         ("claude.credentialsSecret", super::site::MODEL_SECRET),
     ] {
-        tab.until(field, &format!("document.querySelector('[name=\"{field}\"]') !== null")).await?;
         tab.write(field, value).await?;
     }
     tab.until(

@@ -37,14 +37,17 @@ pub fn tests(tally: &mut Tally, name: &str, args: &[&str]) -> Result<()> {
         println!("{}", tail(&failures(&output)));
     }
     // A test program that could not be built has no line of its own.
-    tally.end_many(&part, passed, if success { failed } else { failed.max(1) });
+    let failed = if success { failed } else { failed.max(1) };
+    tally.end_many(&part, passed, failed, &names(&output));
     Ok(())
 }
 
 fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<(bool, String)> {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command: Command = owner::as_owner(&program)?;
-    command.args(args).envs(env.iter().copied()).current_dir(checkout()).stdin(Stdio::null());
+    // A backtrace through the runtime would push out what failed.
+    command.args(args).envs(env.iter().copied()).env("RUST_BACKTRACE", "0");
+    command.current_dir(checkout()).stdin(Stdio::null());
     let output = command.output().with_context(|| format!("start {program}"))?;
     let both = [output.stdout, output.stderr].concat();
     Ok((output.status.success(), String::from_utf8_lossy(&both).into_owned()))
@@ -62,12 +65,19 @@ fn counts(output: &str) -> (usize, usize) {
     })
 }
 
+/// Names of the tests that failed.
+fn names(output: &str) -> Vec<&str> {
+    let of_test = output.lines().filter_map(|line| line.strip_prefix("test "));
+    of_test.filter_map(|rest| rest.strip_suffix(" ... FAILED")).collect()
+}
+
 /// What failed, without the lines of tests that passed and of cargo's own steps.
 fn failures(output: &str) -> String {
     const STEPS: [&str; 6] =
         ["Compiling ", "Running ", "Finished ", "Doc-tests ", "Downloaded ", "running "];
     let is_told = |line: &&str| {
-        let passed = line.starts_with("test ") && line.ends_with("... ok");
+        let passed = line.starts_with("test ") && line.ends_with("... ok")
+            || line.starts_with("test result: ok.");
         let step = STEPS.iter().any(|step| line.trim_start().starts_with(step));
         !(passed || step || line.trim().is_empty())
     };
@@ -81,7 +91,7 @@ fn tail(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{counts, failures};
+    use super::{counts, failures, names};
 
     #[test]
     fn results_of_all_test_programs_are_added_up() {
@@ -96,6 +106,6 @@ mod tests {
         let output = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\n---- b stdout ----\n\
             thread 'b' panicked at x.rs:1:2:\n   Compiling crd v0.1.0\n     Running tests/x.rs\n";
         let told = "test b ... FAILED\n---- b stdout ----\nthread 'b' panicked at x.rs:1:2:";
-        assert_eq!(failures(output), told);
+        assert_eq!((failures(output).as_str(), names(output)), (told, vec!["b"]));
     }
 }

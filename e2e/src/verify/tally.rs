@@ -9,6 +9,8 @@ use crate::cluster::progress::lasted;
 pub struct Tally {
     passed: usize,
     failed: usize,
+    /// A line for each part that failed, for the end of a long output.
+    faults: Vec<String>,
 }
 
 /// A part that has begun.
@@ -32,10 +34,12 @@ impl Tally {
         self.count(&part.name, part.begin.elapsed(), result);
     }
 
-    /// Counts a part that was many tests of its own.
-    pub fn end_many(&mut self, part: &Part, passed: usize, failed: usize) {
+    /// Counts a part that was many tests of its own; `names` are those that failed.
+    pub fn end_many(&mut self, part: &Part, passed: usize, failed: usize, names: &[&str]) {
         self.passed += passed;
         self.failed += failed;
+        let names = names.iter().map(|name| format!("{}: {name}", part.name));
+        self.faults.extend(names);
         let word = if failed == 0 { "ok  " } else { "FAIL" };
         let time = lasted(part.begin.elapsed());
         println!("{word} {} ({passed} passed, {failed} failed) {time}", part.name);
@@ -52,12 +56,17 @@ impl Tally {
             Err(text) => {
                 self.failed += 1;
                 println!("FAIL {name} {time}\n{text}");
+                self.faults.push(format!("{name}: {}", text.lines().next().unwrap_or_default()));
             }
         }
     }
 
-    /// Prints the closing line; true when nothing failed and something passed.
+    /// Prints once more what failed, and the closing line; true when nothing failed and something
+    /// passed.
     pub fn close(self) -> bool {
+        for fault in &self.faults {
+            println!("FAIL {fault}");
+        }
         println!("{} passed, {} failed", self.passed, self.failed);
         self.failed == 0 && self.passed > 0
     }
