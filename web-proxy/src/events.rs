@@ -2,10 +2,13 @@
 //!
 //! Not here: what they look like ([`crate::page::task`]).
 
+use std::time::Duration;
+
 use crd::errors::chain;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, ListParams};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -13,6 +16,8 @@ use crate::page::task::EventRow;
 
 /// Events that are shown at most: the newest.
 const MOST: usize = 50;
+/// How long the page waits for them.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// The events of the object with this UID, of the core API, which the cluster's role `view` may read:
 /// oldest first. None when the caller may not see them, or the apiserver does not tell: a page is
@@ -21,10 +26,14 @@ pub async fn of(app: &App, caller: &Caller, namespace: &str, uid: &str) -> Optio
     let client = app.apiserver.as_caller(caller).ok()?;
     let events: Api<Event> = Api::namespaced(client, namespace);
     let about = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
-    match events.list(&about).await {
-        Ok(found) => Some(newest(found.items.iter().map(row).collect())),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => None,
-        Err(error) => {
+    match timeout(LIMIT, events.list(&about)).await {
+        Ok(Ok(found)) => Some(newest(found.items.iter().map(row).collect())),
+        Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => None,
+        Err(_) => {
+            tracing::warn!("the events of a task were not read in time");
+            None
+        }
+        Ok(Err(error)) => {
             tracing::warn!(error = chain(&error), "the events of a task could not be read");
             None
         }

@@ -24,13 +24,17 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Refuses what a page of another site made a browser send, and sets the headers of the answer.
-pub async fn guard(request: Request, next: Next) -> Response {
-    let mut response = if is_cross_site(request.method(), request.headers()) {
-        Error::cross_site().into_response()
-    } else {
-        next.run(request).await
-    };
+/// Refuses what a page of another site made a browser send.
+pub async fn refuse_cross_site(request: Request, next: Next) -> Response {
+    if is_cross_site(request.method(), request.headers()) {
+        return Error::cross_site().into_response();
+    }
+    next.run(request).await
+}
+
+/// Sets the headers of the answer.
+pub async fn set_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

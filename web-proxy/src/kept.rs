@@ -41,6 +41,11 @@ impl<Q: Eq + Hash, A: Clone> Kept<Q, A> {
         answers.get(question).filter(|kept| kept.holds()).map(|kept| kept.answer.clone())
     }
 
+    /// The answer of last time, which may hold no longer.
+    pub fn last(&self, question: &Q) -> Option<A> {
+        self.lock().get(question).map(|kept| kept.answer.clone())
+    }
+
     /// Keeps the answer that was given now.
     pub fn keep(&self, question: Q, answer: A) {
         let mut answers = self.lock();
@@ -69,7 +74,7 @@ mod tests {
         }
         assert_eq!([1, 2, 3].map(|question| kept.get(&question)), [Some(10), Some(20), None]);
         tokio::time::advance(HOLDS).await;
-        assert_eq!(kept.get(&1), None);
+        assert_eq!((kept.get(&1), kept.last(&1)), (None, Some(10)));
         kept.keep(3, 30);
         assert_eq!(kept.get(&3), Some(30));
     }

@@ -1,8 +1,8 @@
 //! How many requests each user may make.
 //!
 //! Who a request is from is only known after the apiserver was asked, so this is no layer around the
-//! routes: it is asked where the caller becomes known ([`crate::app::Who`]). Not here: requests of
-//! nobody, which get no further.
+//! routes: it is asked where the caller becomes known ([`crate::app::Who`]). Not here: what is asked
+//! to know them ([`crate::identity::review`], which has a rate of its own).
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -2,7 +2,6 @@
 //!
 //! Not here: settings and the listener (`main`).
 
-use axum::Json;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
@@ -11,7 +10,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use http::header::{ALLOW, CONTENT_TYPE};
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -19,7 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::api;
 use crate::api::error::Error;
 use crate::app::App;
-use crate::guard::guard;
+use crate::guard::{refuse_cross_site, set_headers};
 use crate::site;
 
 /// Bytes of an answer of axum's own that are passed on.
@@ -48,25 +47,34 @@ pub fn router(app: App, bounds: Bounds) -> Router {
         .with_state(app)
         .layer(DefaultBodyLimit::max(bounds.body))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, bounds.time))
-        .layer(from_fn_with_state(bounds, in_our_words))
         .layer(CatchPanicLayer::new())
-        .layer(from_fn(guard))
+        .layer(from_fn(refuse_cross_site))
+        .layer(from_fn_with_state(bounds, in_our_words))
+        .layer(from_fn(set_headers))
 }
 
-/// What is beyond a bound, or cannot be read, is told as every other error is, whoever noticed it.
+/// What is refused is told as every other error is, whoever noticed it: as JSON to programs, as a page
+/// to people.
 async fn in_our_words(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
-    let response = next.run(request).await;
-    let error = match response.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::too_large(bounds.body),
-        StatusCode::GATEWAY_TIMEOUT => Error::too_late(),
-        status if is_api && status.is_client_error() && is_plain(&response) => {
+    let mut response = next.run(request).await;
+    let own = response.extensions_mut().remove::<Error>();
+    let allow = response.headers().get(ALLOW).cloned();
+    let error = match (response.status(), own) {
+        (StatusCode::PAYLOAD_TOO_LARGE, _) => Error::too_large(bounds.body),
+        (StatusCode::GATEWAY_TIMEOUT, _) => Error::too_late(),
+        (StatusCode::METHOD_NOT_ALLOWED, _) => Error::method_not_allowed(),
+        (StatusCode::INTERNAL_SERVER_ERROR, _) if is_plain(&response) => Error::internal(),
+        (code, _) if code.is_client_error() && is_plain(&response) => {
             let said = to_bytes(response.into_body(), LONGEST).await.unwrap_or_default();
             Error::bad_request(String::from_utf8_lossy(&said))
         }
+        (_, Some(own)) if !is_api => own,
         _ => return response,
     };
-    if is_api { error.into_response() } else { site::broken(error) }
+    let mut response = if is_api { error.into_response() } else { site::broken(error) };
+    response.headers_mut().extend(allow.map(|allow| (ALLOW, allow)));
+    response
 }
 
 /// Whether it is one of axum's own answers: ours are JSON or pages.
@@ -82,7 +90,6 @@ async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     (StatusCode::SERVICE_UNAVAILABLE, "the tasks are being read")
 }
 
-async fn nothing() -> impl IntoResponse {
-    let text = "There is nothing at this address.";
-    (StatusCode::NOT_FOUND, Json(serde_json::json!({"reason": "NotFound", "message": text})))
+async fn nothing() -> Error {
+    Error::nothing()
 }

@@ -23,7 +23,7 @@ use crate::app::{App, Who};
 use crate::caller::{Caller, Means};
 use crate::events;
 use crate::page::history::{self, Range};
-use crate::page::list::{self, Filter};
+use crate::page::list::{Filter, List};
 use crate::page::task::{TaskView, task};
 use crate::page::{self, Rights, Shell};
 use crate::place::{Namespace, Place};
@@ -109,9 +109,10 @@ async fn show_list(
     Query(filter): Query<Filter>,
 ) -> Result<Markup, Broken> {
     let visible = app.visible(&caller.user).await?;
-    let activities = app.activities(&caller.user, &visible).await?;
+    let list = List::of(&visible, &filter);
+    let activities = app.activities(&caller.user, list.rows()).await?;
     let activity = |task: &ClaudeTask| activities.get(task.metadata.uid.as_ref()?).cloned();
-    Ok(list::list(&shell(&app, &caller).await?, &visible, &filter, activity))
+    Ok(list.page(&shell(&app, &caller).await?, activity))
 }
 
 async fn show_history(

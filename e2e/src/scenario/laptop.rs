@@ -65,7 +65,7 @@ async fn in_bubblewrap_claude_sees_its_tree_its_home_and_tools_alone(
          echo \"volumes: $(ls -x -w 999 /claudetask | tr -s ' ')\"; \
          cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep canary | grep -v ANTHROPIC; \
          echo \"first: $(tr '\\0' ' ' </proc/1/cmdline | cut -d' ' -f2-3)\"; \
-         find / -name password -not -path '/proc/*' 2>/dev/null; \
+         find / \\( -path /proc -o -path /usr -o -path /opt \\) -prune -o -name password -print 2>/dev/null; \
          for place in /usr /etc /claudetask /claudetask/repo /claudetask/plan /claudetask/stop; do \
            touch $place/x 2>/dev/null && echo WROTE $place; done; \
          echo b >b.txt; true",

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use crd::errors::chain;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
@@ -85,6 +85,23 @@ impl Error {
         Self::new(StatusCode::NOT_FOUND, "NotFound", text)
     }
 
+    /// There is nothing at the address.
+    pub fn nothing() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", "There is nothing at this address.")
+    }
+
+    /// The address is there, for something else.
+    pub fn method_not_allowed() -> Self {
+        let text = "This address is there, but not for such a request.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", text)
+    }
+
+    /// A fault of this program; what it is was written to its log.
+    pub fn internal() -> Self {
+        let text = "Something went wrong here. Tell those who run these pages.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", text)
+    }
+
     /// The address or body cannot be read.
     pub fn bad_request(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", text)
@@ -113,8 +130,17 @@ impl Error {
 
     /// More requests than one caller may make, who should wait so long.
     pub fn too_many_requests(wait: Duration) -> Self {
+        Self::too_many("You ask too often", wait)
+    }
+
+    /// More tokens that nobody has seen before than are asked about.
+    fn too_many_strangers(wait: Duration) -> Self {
+        Self::too_many("Too many try to sign in just now", wait)
+    }
+
+    fn too_many(what: &str, wait: Duration) -> Self {
         let seconds = wait.as_secs() + 1;
-        let text = format!("You ask too often; try again in {seconds} s.");
+        let text = format!("{what}; try again in {seconds} s.");
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", text);
         Self { retry_after: Some(seconds), ..error }
     }
@@ -181,7 +207,16 @@ macro_rules! unavailable {
     };
 }
 
-unavailable![Unanswered, Unreviewed, NoRandom, serde_json::Error, axum::Error, http::Error];
+unavailable![Unanswered, NoRandom, serde_json::Error, axum::Error, http::Error];
+
+impl From<Unreviewed> for Error {
+    fn from(error: Unreviewed) -> Self {
+        match error {
+            Unreviewed::TooMany(wait) => Self::too_many_strangers(wait),
+            error => Self::unavailable(&error),
+        }
+    }
+}
 
 impl From<Unsendable> for Error {
     fn from(_: Unsendable) -> Self {
@@ -200,7 +235,9 @@ impl From<Unfit> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (code, self.headers(), Json(self)).into_response()
+        // Beside its text, for where people are told the same with a page.
+        let own = Extension(self.clone());
+        (code, self.headers(), own, Json(self)).into_response()
     }
 }
 

@@ -7,7 +7,8 @@ use std::convert::Infallible;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ use super::error::Error;
 use crate::access::Deed;
 use crate::app::{App, Who};
 use crate::caller::Caller;
-use crate::logs::text::Text;
+use crate::logs::text;
 use crate::place::{Namespace, Place};
 use crate::streams::CHECK;
 
@@ -73,19 +74,19 @@ pub async fn follow(
     let followed = followed.ok_or_else(|| Error::not_found(place, task))?;
     let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let events = app.logs.follow(followed, after);
-    let mut text = (manner.format == Format::Text).then(Text::default);
-    let pieces = events.take_until(loss_of_rights(app, caller, namespace)).map(move |event| {
+    let events = events.take_until(loss_of_rights(app, caller, namespace)).map(move |event| {
         let _counted = &open;
-        Ok::<_, Infallible>(match &mut text {
-            Some(text) => text.take(&event),
-            None => event,
-        })
+        event
     });
-    let form = match manner.format {
-        Format::Events => "text/event-stream",
-        Format::Text => "text/plain; charset=utf-8",
+    let (form, body) = match manner.format {
+        Format::Events => ("text/event-stream", body(events)),
+        Format::Text => ("text/plain; charset=utf-8", body(text::lines(events))),
     };
-    Ok(([(header::CONTENT_TYPE, form)], Body::from_stream(pieces)).into_response())
+    Ok(([(header::CONTENT_TYPE, form)], body).into_response())
+}
+
+fn body(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
+    Body::from_stream(pieces.map(Ok::<_, Infallible>))
 }
 
 /// Resolves when the caller is no longer who they were, or may read no longer.

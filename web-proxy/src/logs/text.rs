@@ -5,10 +5,16 @@
 
 use bytes::{Bytes, BytesMut};
 use crd::log::without_control;
+use futures::future::ready;
+use futures::stream::once;
+use futures::{Stream, StreamExt};
 use serde::Deserialize;
 
 /// What ends an event.
 const END: &[u8] = b"\n\n";
+/// What is said in place of the lines that a reader does not get: it took none for too long, or may
+/// read no more.
+const CUT: &str = "! The log goes on, but this reading of it ends here.\n";
 
 /// Events out of a stream that comes in pieces.
 #[derive(Debug, Default)]
@@ -18,8 +24,10 @@ pub struct Events {
 
 /// Makes text of events.
 #[derive(Debug, Default)]
-pub struct Text {
+struct Text {
     events: Events,
+    /// The log has ended.
+    ended: bool,
 }
 
 /// A line of the log, or what stands in place of lines.
@@ -48,11 +56,26 @@ impl Events {
     }
 }
 
+/// The text of the events of a log, and whether it is all of it.
+pub fn lines(events: impl Stream<Item = Bytes>) -> impl Stream<Item = Bytes> {
+    let events = events.map(Some).chain(once(ready(None)));
+    events.scan(Text::default(), |text, event| {
+        ready(Some(match event {
+            Some(bytes) => text.take(&bytes),
+            None if text.ended => Bytes::new(),
+            None => Bytes::from_static(CUT.as_bytes()),
+        }))
+    })
+}
+
 impl Text {
     /// Takes in more of the stream, and gives the text of the events that are whole by it.
-    pub fn take(&mut self, bytes: &[u8]) -> Bytes {
-        let mut text = String::new();
-        self.events.take(bytes, |event| text.extend(line(event)));
+    fn take(&mut self, bytes: &[u8]) -> Bytes {
+        let (mut text, ended) = (String::new(), &mut self.ended);
+        self.events.take(bytes, |event| {
+            *ended |= event.starts_with("event: end\n");
+            text.extend(line(event));
+        });
         Bytes::from(text)
     }
 }
@@ -105,7 +128,10 @@ fn is_steering(one: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Text;
+    use bytes::Bytes;
+    use futures::StreamExt;
+
+    use super::{CUT, lines};
 
     const EVENTS: &str = "retry: 1000\n\nevent: line\nid: 1.clone.1\ndata: {\"attempt\":1,\
         \"time\":\"2026-01-01T00:00:00Z\",\"phase\":\"clone\",\"kind\":\"phase\",\"text\":\"fetches\"}\n\n\
@@ -117,13 +143,24 @@ mod tests {
         run attempt 2 turn 3 Bash  one [2J\n    two\tthree\n\
         ! run: lines before 9 are gone\n! The Pods are gone, and their logs with them.\n";
 
-    #[test]
-    fn events_become_lines_however_they_are_cut() {
+    /// The text of these events when they come in pieces of so many bytes.
+    async fn text(events: &str, piece: usize) -> String {
+        let pieces: Vec<_> = events.as_bytes().chunks(piece).map(Bytes::copy_from_slice).collect();
+        let text: Vec<Bytes> = lines(futures::stream::iter(pieces)).collect().await;
+        String::from_utf8(text.concat()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn events_become_lines_however_they_are_cut() {
         for piece in [1, 7, EVENTS.len()] {
-            let mut text = Text::default();
-            let pieces = EVENTS.as_bytes().chunks(piece).map(|piece| text.take(piece));
-            let all: Vec<u8> = pieces.flatten().collect();
-            assert_eq!(String::from_utf8(all).unwrap(), LINES, "in pieces of {piece}");
+            assert_eq!(text(EVENTS, piece).await, LINES, "in pieces of {piece}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_was_cut_off_says_so() {
+        let cut = EVENTS.split_once("event: end").unwrap().0;
+        let all = LINES.split_once("! The Pods").unwrap().0;
+        assert_eq!(text(cut, 7).await, format!("{all}{CUT}"));
     }
 }

@@ -21,44 +21,60 @@ pub use filter::{Filter, NOBODY};
 /// Rows of a page at most: more are slow to draw, and nobody reads them.
 const LONGEST: usize = 500;
 
-/// The list of those `tasks` that the `filter` keeps; `activity` is what a running one does.
-pub fn list(
-    shell: &Shell,
-    tasks: &[Arc<ClaudeTask>],
-    filter: &Filter,
-    activity: impl Fn(&ClaudeTask) -> Option<String>,
-) -> Markup {
-    let counts = Counts::of(&filter.whole_state().apply(tasks), shell.now);
-    let kept = sorted(filter.apply(tasks));
-    let rows = row::Rows {
-        now: shell.now,
-        // A namespace that is the same for all says nothing.
-        namespaces: kept.iter().any(|task| facts::namespace(task) != facts::namespace(&kept[0])),
-    };
-    let body = html! {
-        h1.unseen { "Tasks" }
-        (bar::bar(tasks, filter, &counts, shell.now))
-        div data-live="rows" {
-            @if kept.is_empty() {
-                (nothing(shell, filter))
-            } @else {
-                ol.rows {
-                    @for task in kept.iter().take(LONGEST) { (rows.row(task, activity(task).as_deref())) }
-                }
-                @if kept.len() > LONGEST {
-                    p.hint {
-                        "The first " (LONGEST) " of " (format::count(kept.len() as u64))
-                        " tasks. Narrow the filter to see the others."
+/// Which tasks a list shows.
+pub struct List<'a> {
+    all: &'a [Arc<ClaudeTask>],
+    filter: &'a Filter,
+    kept: Vec<Arc<ClaudeTask>>,
+}
+
+impl<'a> List<'a> {
+    /// Those of all that the filter keeps.
+    pub fn of(all: &'a [Arc<ClaudeTask>], filter: &'a Filter) -> Self {
+        Self { all, filter, kept: sorted(filter.apply(all)) }
+    }
+
+    /// The tasks that have a row.
+    pub fn rows(&self) -> &[Arc<ClaudeTask>] {
+        &self.kept[..self.kept.len().min(LONGEST)]
+    }
+
+    /// The page; `activity` is what a running task does.
+    pub fn page(&self, shell: &Shell, activity: impl Fn(&ClaudeTask) -> Option<String>) -> Markup {
+        let Self { all, filter, kept } = self;
+        let counts = Counts::of(&filter.whole_state().apply(all), shell.now);
+        let rows = row::Rows {
+            now: shell.now,
+            // A namespace that is the same for all says nothing.
+            namespaces: kept
+                .iter()
+                .any(|task| facts::namespace(task) != facts::namespace(&kept[0])),
+        };
+        let body = html! {
+            h1.unseen { "Tasks" }
+            (bar::bar(all, filter, &counts, shell.now))
+            div data-live="rows" {
+                @if kept.is_empty() {
+                    (nothing(shell, filter))
+                } @else {
+                    ol.rows {
+                        @for task in self.rows() { (rows.row(task, activity(task).as_deref())) }
+                    }
+                    @if kept.len() > LONGEST {
+                        p.hint {
+                            "The first " (LONGEST) " of " (format::count(kept.len() as u64))
+                            " tasks. Narrow the filter to see the others."
+                        }
                     }
                 }
             }
-        }
-    };
-    let title = match counts.running {
-        0 => "Tasks".to_owned(),
-        running => format!("{running} running · Tasks"),
-    };
-    frame(shell, &title, Place::List, &body)
+        };
+        let title = match counts.running {
+            0 => "Tasks".to_owned(),
+            running => format!("{running} running · Tasks"),
+        };
+        frame(shell, &title, Place::List, &body)
+    }
 }
 
 /// Running ones on top, then the newest first.

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::form::{Fields, Said};
 use super::history::Range;
-use super::list::Filter;
+use super::list::{Filter, List};
 use super::task::{EventRow, TaskView};
-use super::{Rights, Shell, form, history, list, login, login_oidc, message, samples, task};
+use super::{Rights, Shell, form, history, login, login_oidc, message, samples, task};
 use crate::field::Field;
 
 /// What somebody writes who wants to be executed.
@@ -65,8 +65,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("login", login(&shell, Some(EVIL))),
         ("login by OIDC", login_oidc(&shell, Some(EVIL))),
         ("message", message(&shell, EVIL, EVIL)),
-        ("list", list::list(&shell, &tasks, &Filter::default(), doing)),
-        ("filtered list", list::list(&shell, &tasks, &filter, doing)),
+        ("list", List::of(&tasks, &Filter::default()).page(&shell, doing)),
+        ("filtered list", List::of(&tasks, &filter).page(&shell, doing)),
         ("form", evil_form(&shell)),
         ("history", history::history(&shell, &tasks, &Range::default())),
     ];
@@ -185,7 +185,7 @@ fn a_task_that_is_over_or_stopping_cannot_be_cancelled() {
 fn nobody_is_offered_a_task_who_may_not_create_one() {
     for may_create in [true, false] {
         let shell = Shell { may_create, ..samples::shell() };
-        let page = list::list(&shell, &[], &Filter::default(), |_| None).into_string();
+        let page = List::of(&[], &Filter::default()).page(&shell, |_| None).into_string();
         assert_eq!(page.contains("href=\"/new\""), may_create);
     }
 }
