@@ -4,11 +4,13 @@
 
 mod identity;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use jiff::SignedDuration;
 use url::Url;
 
@@ -72,6 +74,25 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    /// The settings of these arguments, the first of which names the program, and of the environment.
+    ///
+    /// # Errors
+    /// When they cannot be read; also when they ask for help, or for the version.
+    pub fn from(
+        args: impl IntoIterator<Item: Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(args)?;
+        let mut settings = Self::from_arg_matches(&matches)?;
+        let is_said = |id: &&clap::Id| {
+            matches
+                .value_source(id.as_str())
+                .is_some_and(|source| source != ValueSource::DefaultValue)
+        };
+        let flag = |id: &clap::Id| id.as_str().replace('_', "-");
+        settings.identities.said = matches.ids().filter(is_said).map(flag).collect();
+        Ok(settings)
+    }
+
     /// Whether browsers come over https.
     pub fn secure(&self) -> bool {
         self.public_url.scheme() == "https"
@@ -86,18 +107,18 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::CommandFactory;
 
     use super::Settings;
 
     #[test]
     fn it_does_not_start_without_an_identity_and_keeps_cookies_to_https_unless_told() {
         Settings::command().debug_assert();
-        assert!(Settings::try_parse_from(["web-proxy"]).is_err());
-        assert!(Settings::try_parse_from(["web-proxy", "--identity=none"]).is_err());
-        let token = Settings::try_parse_from(["web-proxy", "--identity=token"]).unwrap();
+        assert!(Settings::from(["web-proxy"]).is_err());
+        assert!(Settings::from(["web-proxy", "--identity=none"]).is_err());
+        let token = Settings::from(["web-proxy", "--identity=token"]).unwrap();
         assert!(token.secure());
         let args = ["web-proxy", "--identity=token", "--public-url=http://127.0.0.1:8080"];
-        assert!(!Settings::try_parse_from(args).unwrap().secure());
+        assert!(!Settings::from(args).unwrap().secure());
     }
 }

@@ -6,7 +6,6 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use crd::errors::chain;
 use kube::Config;
 use tokio::net::TcpListener;
@@ -45,7 +44,7 @@ enum Error {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let settings = Settings::from(std::env::args_os()).unwrap_or_else(|error| error.exit());
     log(&settings);
     match run(settings).await {
         Ok(()) => ExitCode::SUCCESS,

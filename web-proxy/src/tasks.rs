@@ -122,7 +122,7 @@ impl Tasks {
     }
 
     /// Takes note of one event of the watch.
-    fn note(&self, event: Event<ClaudeTask>) {
+    pub(crate) fn note(&self, event: Event<ClaudeTask>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Init => known.listed = Some(BTreeSet::new()),

@@ -75,6 +75,9 @@ pub struct Identities {
     /// oidc and header: what is put before user names and groups.
     #[arg(long, env = "WEB_IMPERSONATION_PREFIX")]
     pub impersonation_prefix: Option<String>,
+    /// The settings that somebody has given, whatever their defaults.
+    #[arg(skip)]
+    pub said: Vec<String>,
 }
 
 /// The settings leave it open who people are.
@@ -90,7 +93,7 @@ pub enum Unclear {
     },
     /// A setting of another way.
     #[error("--{0} is for another --identity: leave it out, or choose that one")]
-    Foreign(&'static str),
+    Foreign(String),
     /// The prefix.
     #[error("--impersonation-prefix")]
     Prefix(#[from] UnfitPrefix),
@@ -164,35 +167,29 @@ impl Identities {
         })
     }
 
-    /// Errs for what only another way has; what has a default says nothing.
+    /// Errs for what was said of another way.
     fn refuse_foreign(&self) -> Result<(), Unclear> {
         let is_oidc = self.identity == Identity::Oidc;
         let is_header = self.identity == Identity::Header;
         let impersonates = is_header || is_oidc && self.oidc_credential == Delegation::Impersonate;
-        let foreign = [
-            ("oidc-issuer", self.oidc_issuer.is_some() && !is_oidc),
-            ("oidc-client-id", self.oidc_client_id.is_some() && !is_oidc),
-            ("oidc-client-secret-file", self.oidc_client_secret_file.is_some() && !is_oidc),
-            ("oidc-ca-file", self.oidc_ca_file.is_some() && !is_oidc),
-            ("header-groups", self.header_groups.is_some() && !is_header),
-            ("header-from", !self.header_from.is_empty() && !is_header),
-            ("impersonation-prefix", self.impersonation_prefix.is_some() && !impersonates),
-        ];
-        let found = foreign.into_iter().find_map(|(flag, is_foreign)| is_foreign.then_some(flag));
-        found.map_or(Ok(()), |flag| Err(Unclear::Foreign(flag)))
+        let is_foreign = |flag: &&String| {
+            flag.starts_with("oidc-") && !is_oidc
+                || flag.starts_with("header-") && !is_header
+                || flag.starts_with("impersonation-") && !impersonates
+        };
+        let found = self.said.iter().find(is_foreign);
+        found.map_or(Ok(()), |flag| Err(Unclear::Foreign(flag.clone())))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use crate::config::Settings;
     use crate::identity::Way;
 
     fn way(args: &str) -> Result<Way, String> {
         let args = ["web-proxy"].into_iter().chain(args.split(' '));
-        let settings = Settings::try_parse_from(args).map_err(|error| error.to_string())?;
+        let settings = Settings::from(args).map_err(|error| error.to_string())?;
         settings.identities.way(&settings.public_url).map_err(|error| crd::errors::chain(&error))
     }
 
@@ -221,6 +218,9 @@ mod tests {
             (&format!("{idp} --oidc-client-id=a --oidc-client-secret-file=/none"), "/none"),
             ("--identity=token --oidc-issuer=https://idp.example.com", "--oidc-issuer"),
             ("--identity=token --impersonation-prefix=a", "--impersonation-prefix"),
+            ("--identity=token --oidc-groups-claim=groups", "--oidc-groups-claim"),
+            ("--identity=token --oidc-credential=impersonate", "--oidc-credential"),
+            ("--identity=token --header-user=x-remote-user", "--header-user"),
             ("--identity=header", "needs --header-from"),
             ("--identity=header --header-from=0.0.0.0/0", "everywhere"),
             ("--identity=header --header-from=ten", "--header-from"),

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::COOKIE;
+use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// No random numbers are to be had.
@@ -47,6 +48,17 @@ pub fn value() -> Result<String, NoRandom> {
     let mut number = [0; 32];
     SystemRandom::new().fill(&mut number).map_err(|_| NoRandom)?;
     Ok(URL_SAFE_NO_PAD.encode(number))
+}
+
+/// A text that this value of a cookie alone gives, another one for each use.
+pub fn derived(value: &str, usage: &'static str) -> String {
+    let secret = Salt::new(HKDF_SHA256, b"claudetask").extract(value.as_bytes());
+    let mut text = [0; 32];
+    let usage = [usage.as_bytes()];
+    // Neither fails for so few bytes.
+    let filled = secret.expand(&usage, HKDF_SHA256).and_then(|made| made.fill(&mut text));
+    debug_assert!(filled.is_ok());
+    URL_SAFE_NO_PAD.encode(text)
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! Signing in at the identity provider: what is remembered of it between the two halves, and the
 //! provider itself, which may be away when this program starts.
 //!
-//! What is pending is known by a cookie of the browser that began, is taken once, whatever comes of
-//! it, and is in this process only. Not here: what is said to the provider ([`super::oidc`]), and
-//! the session that begins ([`super::session`]).
+//! All that is remembered is made of a cookie of the browser that began, so it may come back to any
+//! replica; the cookie is taken from it whatever comes of it, and a provider's code counts once. Not
+//! here: what is said to the provider ([`super::oidc`]), and the session that begins
+//! ([`super::session`]).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
@@ -22,8 +23,6 @@ use crate::caller::Secret;
 pub const COOKIE: Cookie =
     Cookie { names: ["__Host-claudetask-login", "claudetask-login"], same_site: "Lax" };
 
-/// Logins that may be pending; beyond it the oldest goes.
-const MOST: usize = 1_000;
 /// How long after a failure the provider is asked again.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -62,8 +61,7 @@ pub struct Logins {
     settings: Settings,
     /// Whether browsers send cookies over https only.
     secure: bool,
-    provider: tokio::sync::Mutex<Found>,
-    pending: Mutex<HashMap<String, Pending>>,
+    provider: Mutex<Found>,
 }
 
 #[derive(Default)]
@@ -80,12 +78,7 @@ impl Logins {
     /// When the settings cannot be right.
     pub fn new(settings: Settings, secure: bool) -> Result<Self, Error> {
         settings.check()?;
-        Ok(Self {
-            settings,
-            secure,
-            provider: tokio::sync::Mutex::default(),
-            pending: Mutex::default(),
-        })
+        Ok(Self { settings, secure, provider: Mutex::default() })
     }
 
     /// Whether the apiserver is asked in the person's name, not with their token.
@@ -98,15 +91,9 @@ impl Logins {
     /// # Errors
     /// When the provider does not answer.
     pub async fn begin(&self, now: Timestamp) -> Result<(Url, String), Failed> {
-        let begun = self.provider(now).await?.begin(now);
-        let value = cookie::value()?;
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.retain(|_, login| now.duration_since(login.at) <= PENDING);
-        if pending.len() >= MOST {
-            let oldest = pending.iter().min_by_key(|(_, login)| login.at);
-            oldest.map(|(key, _)| key.clone()).and_then(|key| pending.remove(&key));
-        }
-        pending.insert(value.clone(), begun.pending);
+        let provider = self.provider(now).await?;
+        let value = format!("{}.{}", now.as_second(), cookie::value()?);
+        let begun = provider.begin(Pending::of(&value, now));
         Ok((begun.url, COOKIE.set(&value, PENDING.as_secs(), self.secure)))
     }
 
@@ -121,13 +108,8 @@ impl Logins {
         code: &str,
         now: Timestamp,
     ) -> Result<SignedIn, Failed> {
-        let pending = self.take(cookie).ok_or(Failed::NotBegun)?;
+        let pending = cookie.and_then(pending).ok_or(Failed::NotBegun)?;
         Ok(self.provider(now).await?.finish(&pending, state, code, now).await?)
-    }
-
-    /// Forgets the login that this browser began; gives it, when there was one.
-    pub fn take(&self, cookie: Option<&str>) -> Option<Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(cookie?)
     }
 
     /// Whose an ID token is, and until when.
@@ -160,4 +142,11 @@ impl Logins {
         found.provider = Some(Arc::clone(&provider));
         Ok(provider)
     }
+}
+
+/// The login that is remembered by this cookie. Who changes the time in it changes all of it.
+fn pending(cookie: &str) -> Option<Pending> {
+    let (second, _) = cookie.split_once('.')?;
+    let at = Timestamp::from_second(second.parse().ok()?).ok()?;
+    Some(Pending::of(cookie, at))
 }

@@ -74,18 +74,37 @@ pub async fn come_back(
     State(app): State<App>,
     Query(answer): Query<Answer>,
     headers: HeaderMap,
-) -> Result<Response, Broken> {
-    let Way::Oidc(logins) = &app.gate.way else {
-        return Ok(Redirect::to("/login").into_response());
-    };
-    let over = [(header::SET_COOKIE, logins.over())];
-    match vouched(&app, logins, answer, &headers).await? {
+) -> Response {
+    let Way::Oidc(logins) = &app.gate.way else { return Redirect::to("/login").into_response() };
+    let over = axum::response::AppendHeaders([(header::SET_COOKIE, logins.over())]);
+    match vouched(&app, logins, answer, &headers).await {
         Ok(session) => {
             let mut response = page::signed_in(&nobody(Timestamp::now())).into_response();
             response.headers_mut().append(header::SET_COOKIE, session);
-            Ok((axum::response::AppendHeaders(over), response).into_response())
+            (over, response).into_response()
         }
-        Err(failed) => Ok((over, not_signed_in(&app, &failed)).into_response()),
+        Err(NotIn::Failed(failed)) => (over, not_signed_in(&app, &failed)).into_response(),
+        Err(NotIn::Broken(broken)) => (over, broken).into_response(),
+    }
+}
+
+/// Why no session begins.
+enum NotIn {
+    /// It is for the person to try again.
+    Failed(Failed),
+    /// It is for those who run these pages.
+    Broken(Broken),
+}
+
+impl From<Failed> for NotIn {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
+impl<T: Into<Error>> From<T> for NotIn {
+    fn from(error: T) -> Self {
+        Self::Broken(error.into().into())
     }
 }
 
@@ -95,17 +114,13 @@ async fn vouched(
     logins: &Logins,
     answer: Answer,
     headers: &HeaderMap,
-) -> Result<Result<http::HeaderValue, Failed>, Broken> {
-    let (now, browser) = (Timestamp::now(), login::COOKIE.read(headers));
+) -> Result<http::HeaderValue, NotIn> {
+    let now = Timestamp::now();
     let (Some(state), Some(code)) = (answer.state, answer.code) else {
         // The person, or the provider, has said no.
-        logins.take(browser);
-        return Ok(Err(Failed::NotBegun));
+        return Err(Failed::NotBegun.into());
     };
-    let signed_in = match logins.finish(browser, &state, &code, now).await {
-        Ok(signed_in) => signed_in,
-        Err(failed) => return Ok(Err(failed)),
-    };
+    let signed_in = logins.finish(login::COOKIE.read(headers), &state, &code, now).await?;
     let (holder, end) = match signed_in.token {
         Some(token) => (Holder::Token(token), Some(signed_in.until)),
         None => (Holder::Person(signed_in.user), None),
@@ -116,7 +131,7 @@ async fn vouched(
         return Err(Error::unauthorized_token().into());
     }
     let cookie = app.gate.sessions.begin(holder, end, now).await?;
-    Ok(Ok(http::HeaderValue::from_str(&cookie).map_err(http::Error::from)?))
+    Ok(http::HeaderValue::from_str(&cookie).map_err(http::Error::from)?)
 }
 
 /// Ends the session.

@@ -1,7 +1,7 @@
 //! Login by OpenID Connect: the authorization code flow with PKCE, and ID tokens as bearer tokens.
 //!
-//! The way of a login: [`Provider::begin`] gives the address to send the browser to and what to
-//! remember, [`Provider::finish`] takes what the browser brings back. Not here: cookies, sessions
+//! The way of a login: [`Provider::begin`] gives the address to send the browser to,
+//! [`Provider::finish`] takes what the browser brings back. Not here: cookies, sessions
 //! and routes, and refresh tokens, which are not asked for.
 
 mod claims;
@@ -30,6 +30,7 @@ use openidconnect::{
 use url::Url;
 
 use crate::caller::Secret;
+use crate::identity::cookie::derived;
 use crate::identity::refuse::Impersonated;
 use claims::Claims;
 use http::Http;
@@ -60,8 +61,8 @@ pub struct Begun {
     pub pending: Pending,
 }
 
-/// What is remembered of a login while the browser is at the provider. It stays on this side, is
-/// bound to the browser that began, and is used once, whatever comes of it.
+/// What is remembered of a login while the browser is at the provider. The provider is never told
+/// what it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     /// Comes back with the browser: the answer belongs to this login.
@@ -83,6 +84,14 @@ pub struct SignedIn {
     pub token: Option<Secret>,
     /// When the ID token expires.
     pub until: Timestamp,
+}
+
+impl Pending {
+    /// The login that began then in the browser that holds this value, which nobody guesses.
+    pub fn of(value: &str, at: Timestamp) -> Self {
+        let secret = |usage| Secret::new(derived(value, usage));
+        Self { state: secret("state"), nonce: secret("nonce"), verifier: secret("verifier"), at }
+    }
 }
 
 impl Provider {
@@ -108,23 +117,20 @@ impl Provider {
         Ok(Self { settings, http, client, keys })
     }
 
-    /// Begins a login.
-    pub fn begin(&self, now: Timestamp) -> Begun {
-        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    /// Begins this login.
+    pub fn begin(&self, pending: Pending) -> Begun {
+        let [state, nonce, verifier] = [&pending.state, &pending.nonce, &pending.verifier]
+            .map(|secret| secret.expose().to_owned());
+        let verifier = PkceCodeVerifier::new(verifier);
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
         let scopes = self.settings.scopes.iter().filter(|scope| *scope != "openid");
-        let (url, state, nonce) = self
+        let (url, _, _) = self
             .client
-            .authorize_url(flow, CsrfToken::new_random, Nonce::new_random)
+            .authorize_url(flow, || CsrfToken::new(state), || Nonce::new(nonce))
             .add_scopes(scopes.cloned().map(Scope::new))
             .set_pkce_challenge(challenge)
             .url();
-        let pending = Pending {
-            state: Secret::new(state.into_secret()),
-            nonce: Secret::new(nonce.secret()),
-            verifier: Secret::new(verifier.into_secret()),
-            at: now,
-        };
         Begun { url, pending }
     }
 

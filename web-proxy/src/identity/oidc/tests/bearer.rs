@@ -63,7 +63,7 @@ async fn a_new_key_is_fetched_when_a_token_has_it() {
 async fn a_new_key_is_fetched_during_a_login() {
     let idp = Scripted::start().await;
     let provider = provider(&idp).await;
-    let begun = provider.begin(now());
+    let begun = provider.begin(pending());
     let (state, code) = idp.authorize(&begun.url);
     rotate(&idp, Some("second"));
     let later = now() + SignedDuration::from_secs(61);

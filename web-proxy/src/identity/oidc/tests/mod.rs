@@ -32,9 +32,14 @@ pub fn settings(idp: &Scripted) -> Settings {
     }
 }
 
+/// A login that begins now.
+fn pending() -> Pending {
+    Pending::of(&crate::identity::cookie::value().unwrap(), now())
+}
+
 async fn log_in_with(idp: &Scripted, settings: Settings) -> Result<SignedIn, Error> {
     let provider = Provider::discover(settings, now()).await?;
-    let begun = provider.begin(now());
+    let begun = provider.begin(pending());
     let (state, code) = idp.authorize(&begun.url);
     provider.finish(&begun.pending, &state, &code, now()).await
 }
@@ -178,7 +183,7 @@ async fn an_access_token_is_no_id_token() {
 async fn an_answer_to_another_login_is_refused_before_the_provider_is_asked() {
     let idp = Scripted::start().await;
     let provider = Provider::discover(settings(&idp), now()).await.unwrap();
-    let begun = provider.begin(now());
+    let begun = provider.begin(pending());
     let (state, code) = idp.authorize(&begun.url);
     // Whatever would be asked fails otherwise.
     idp.script().failure = Some((StatusCode::IM_A_TEAPOT, "{}".to_owned()));
@@ -197,7 +202,7 @@ async fn an_answer_to_another_login_is_refused_before_the_provider_is_asked() {
 async fn every_login_has_its_own_secrets_and_shows_none() {
     let idp = Scripted::start().await;
     let provider = Provider::discover(settings(&idp), now()).await.unwrap();
-    let (one, other) = (provider.begin(now()).pending, provider.begin(now()).pending);
+    let (one, other) = (provider.begin(pending()).pending, provider.begin(pending()).pending);
     assert_ne!(one.state, other.state);
     assert_ne!(one.nonce, other.nonce);
     assert_ne!(one.verifier, other.verifier);
@@ -205,14 +210,15 @@ async fn every_login_has_its_own_secrets_and_shows_none() {
     for secret in [one.state.expose(), one.nonce.expose(), one.verifier.expose(), SECRET] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    assert!(!provider.begin(now()).url.as_str().contains(other.verifier.expose()));
+    let begun = provider.begin(one);
+    assert!(!begun.url.as_str().contains(begun.pending.verifier.expose()));
 }
 
 #[tokio::test]
 async fn the_verifier_of_another_login_gets_no_tokens() {
     let idp = Scripted::start().await;
     let provider = Provider::discover(settings(&idp), now()).await.unwrap();
-    let (begun, other) = (provider.begin(now()), provider.begin(now()));
+    let (begun, other) = (provider.begin(pending()), provider.begin(pending()));
     let (state, code) = idp.authorize(&begun.url);
     let mixed = Pending { verifier: other.pending.verifier, ..begun.pending };
     let error = provider.finish(&mixed, &state, &code, now()).await.unwrap_err();

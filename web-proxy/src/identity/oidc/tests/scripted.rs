@@ -213,6 +213,8 @@ async fn token(
         script.complaint = Some(complaint);
         return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
     }
+    // A code counts once.
+    script.begun.remove("code_challenge");
     let tokens = json!({
         "access_token": ACCESS,
         "token_type": "Bearer",
