@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use chromiumoxide::Page;
 use chromiumoxide::cdp::browser_protocol::emulation::{
-    MediaFeature, SetDeviceMetricsOverrideParams,
+    MediaFeature, SetDeviceMetricsOverrideParams, SetFocusEmulationEnabledParams,
 };
 use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
@@ -32,8 +32,10 @@ pub struct Tab {
 impl Tab {
     pub(super) async fn of(page: Page, base: &str) -> Result<Self> {
         let watch = Watch::begin(&page, base).await?;
-        // What is behind another tab is not drawn.
+        // A tab behind another one is not drawn, and its page looks for nothing new: this one is in
+        // front whatever else the browser opens when it starts.
         page.bring_to_front().await.context("show the tab")?;
+        page.execute(SetFocusEmulationEnabledParams::new(true)).await.context("keep it shown")?;
         Ok(Self { page, base: base.to_owned(), watch })
     }
 

@@ -44,7 +44,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("tasks.firstWait", "5s"),
     ("tasks.waitLimit", "5s"),
     ("tasks.saveInterval", "2s"),
-    ("tasks.idleLimit", "30s"),
+    // Longer than anything that is done while Claude waits at a gate.
+    ("tasks.idleLimit", "60s"),
     ("tasks.modelRetries", "1"),
     ("tasks.workspaceSize", "200Mi"),
     ("leaderElection.duration", "3s"),

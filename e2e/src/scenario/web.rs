@@ -209,6 +209,7 @@ async fn form_kubectl_and_api_make_the_same_object(case: Case<'_>) -> anyhow::Re
     ensure!(created.code == 303, "create: {} {}", created.code, created.text);
     let refused = desk.post("/new", "By Form", "create").await?;
     ensure!(refused.code == 422 && refused.text.contains("aria-invalid"), "{}", refused.text);
+    a_long_prompt_is_refused_at_its_field(&here, &desk.browser).await?;
     make_otherwise(&here, &web.bearer(token), &desk).await?;
     let form = here.task("by-form").await?;
     for other in ["by-kubectl", "by-api"] {
@@ -221,6 +222,20 @@ async fn form_kubectl_and_api_make_the_same_object(case: Case<'_>) -> anyhow::Re
     ensure!(asked == Some(&owner), "requested by {asked:?}");
     let page = desk.browser.get(&format!("/ns/{}/tasks/by-form", here.namespace)).await?.text;
     ensure!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+    Ok(())
+}
+
+async fn a_long_prompt_is_refused_at_its_field(
+    here: &Site,
+    browser: &Visitor,
+) -> anyhow::Result<()> {
+    let task = json!({"metadata": {"name": "long"}, "spec": {
+        "repository": {"url": "https://git.example.com/a.git"}, "prompt": "x".repeat(100_001)}});
+    let at = format!("/api/v1/namespaces/{}/tasks", here.namespace);
+    let refused = browser.send(Method::POST, &at, Some(&task)).await?;
+    let told: Value = serde_json::from_str(&refused.text)?;
+    let field = &told["fields"][0]["field"];
+    ensure!(refused.code == 422 && field == "spec.prompt", "{} {told}", refused.code);
     Ok(())
 }
 

@@ -213,7 +213,7 @@ impl From<Unreviewed> for Error {
     fn from(error: Unreviewed) -> Self {
         match error {
             Unreviewed::TooMany(wait) => Self::too_many_strangers(wait),
-            error => Self::unavailable(&error),
+            asking @ Unreviewed::Asking(_) => Self::unavailable(&asking),
         }
     }
 }

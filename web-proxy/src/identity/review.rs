@@ -39,7 +39,7 @@ type Digest = [u8; 32];
 
 /// Asks the apiserver who holds a token.
 pub struct Reviews {
-    reviews: Api<TokenReview>,
+    api: Api<TokenReview>,
     /// Whose each token is; none where the apiserver does not take it.
     answers: Kept<Digest, Option<User>>,
     strangers: Rate,
@@ -50,7 +50,7 @@ impl Reviews {
     pub fn new(client: Client) -> Self {
         let [per_second, burst] = STRANGERS;
         let strangers = Rate::new(per_second, burst);
-        Self { reviews: Api::all(client), answers: Kept::new(MOST), strangers }
+        Self { api: Api::all(client), answers: Kept::new(MOST), strangers }
     }
 
     /// Whose token it is; none when the apiserver does not take it: it is expired, revoked, or made
@@ -71,7 +71,7 @@ impl Reviews {
         }
         let spec = TokenReviewSpec { token: Some(token.expose().to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
-        let said = self.reviews.create(&PostParams::default(), &review).await;
+        let said = self.api.create(&PostParams::default(), &review).await;
         let said = said.map_err(Unreviewed::Asking)?;
         let status = said.status.unwrap_or_default();
         let user = status.user.filter(|_| status.authenticated == Some(true)).and_then(user);

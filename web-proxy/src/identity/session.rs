@@ -5,7 +5,7 @@
 //! there they outlive a restart, and hold at every replica. No request waits for the apiserver but
 //! those that sign in and out. Not here: checking a token ([`super::review`]).
 
-mod copy;
+mod mirror;
 mod seal;
 mod store;
 

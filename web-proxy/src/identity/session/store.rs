@@ -2,7 +2,7 @@
 //!
 //! Each change names one key, and those that have ended, so several webs write to the same Secret
 //! without undoing each other's. Nothing asks the apiserver for what is there: one watch brings it
-//! ([`copy`](super::copy)). The Secret must be there: a right to create one cannot be limited to a
+//! ([`super::mirror`]). The Secret must be there: a right to create one cannot be limited to a
 //! name. Not here: what is in a sealed session ([`super::seal`]).
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::copy::{Copy, Data};
+use super::mirror::{Data, Mirror};
 use super::seal::{self, Key};
 
 /// Bytes of all sessions at most: an object of the cluster holds about 1 MiB.
@@ -48,7 +48,7 @@ pub enum Unkept {
 pub struct Store {
     secrets: Api<v1::Secret>,
     name: String,
-    copy: Copy,
+    mirror: Mirror,
     /// Sessions whose removal failed, and when they end anyway.
     overdue: Mutex<HashMap<Key, Instant>>,
 }
@@ -57,30 +57,31 @@ impl Store {
     /// The Secret of this name, which the client may list, watch and patch.
     pub fn new(client: Client, namespace: &str, name: &str) -> Self {
         let secrets = Api::namespaced(client, namespace);
-        let (copy, overdue) = (Copy::default(), Mutex::default());
-        Self { secrets, name: name.to_owned(), copy, overdue }
+        let (mirror, overdue) = (Mirror::default(), Mutex::default());
+        Self { secrets, name: name.to_owned(), mirror, overdue }
     }
 
     /// Follows the Secret and makes up for removals that failed, for ever.
     pub(super) async fn keep(&self) {
-        futures::join!(self.copy.follow(self.secrets.clone(), &self.name), self.remove_overdue());
+        futures::join!(self.mirror.follow(self.secrets.clone(), &self.name), self.remove_overdue());
     }
 
     /// Whether the session of this key is there; none while nothing is known of the Secret.
     pub(super) fn has(&self, key: &Key) -> Option<bool> {
-        self.copy.look(|data| data.contains_key(&name_of(key)))
+        self.mirror.look(|data| data.contains_key(&name_of(key)))
     }
 
     /// The sealed session of this key. One that another web has just begun is waited for.
     pub(super) async fn find(&self, key: &Key) -> Option<Vec<u8>> {
         let patience = if self.has(key).is_none() { FIRST } else { ON_ITS_WAY };
-        self.copy.find(&name_of(key), patience).await
+        self.mirror.find(&name_of(key), patience).await
     }
 
     /// Adds a sealed session. Those that have ended go, and when there is no room those that end
     /// first.
     pub(super) async fn add(&self, key: &Key, sealed: &[u8], now: Timestamp) -> Result<(), Unkept> {
-        let outgoing = self.copy.look(|data| outgoing(data, sealed.len(), now)).unwrap_or_default();
+        let outgoing =
+            self.mirror.look(|data| outgoing(data, sealed.len(), now)).unwrap_or_default();
         let mut change: Map<_, _> = outgoing.into_iter().map(|name| (name, Value::Null)).collect();
         change.insert(name_of(key), STANDARD.encode(sealed).into());
         self.patch(change).await
@@ -115,7 +116,7 @@ impl Store {
         let secret = patched
             .map_err(|_| Unkept::Late(self.name.clone()))?
             .map_err(|error| Unkept::Refused(self.name.clone(), error))?;
-        self.copy.take(secret);
+        self.mirror.take(secret);
         Ok(())
     }
 

@@ -151,7 +151,13 @@
   let due = 0;
   let loading = false;
 
-  const isBusy = () => document.querySelector("dialog[open], details.ask[open]") !== null
+  // What is pressed must not move away before it is released.
+  let isPressed = false;
+  for (const type of ["pointerdown", "pointerup", "pointercancel"]) {
+    addEventListener(type, () => { isPressed = type === "pointerdown"; }, { capture: true, passive: true });
+  }
+
+  const isBusy = () => isPressed || document.querySelector("dialog[open], details.ask[open]") !== null
     || document.activeElement?.closest("[data-live]") !== null && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.nodeName);
 
   function refresh(delay) {

@@ -98,9 +98,10 @@ impl Fake {
         } else {
             assert_eq!((method, uri.path()), (Method::GET, of_all));
             assert!(query.contains("fieldSelector=metadata.name%3Dsessions"), "{query}");
-            match query.contains("watch=true") {
-                true => self.watch(version_in(query)),
-                false => Sent::from(self.lock().list().to_string()),
+            if query.contains("watch=true") {
+                self.watch(version_in(query))
+            } else {
+                Sent::from(self.lock().list().to_string())
             }
         };
         Ok(Response::new(body))

@@ -21,14 +21,14 @@ pub type Data = BTreeMap<String, ByteString>;
 
 /// What was last seen of the Secret.
 #[derive(Default)]
-pub struct Copy(watch::Sender<Option<Seen>>);
+pub struct Mirror(watch::Sender<Option<Seen>>);
 
 struct Seen {
     version: u64,
     data: Data,
 }
 
-impl Copy {
+impl Mirror {
     /// What this says of the sessions that are there; none while nothing is known of the Secret.
     pub fn look<T>(&self, at: impl FnOnce(&Data) -> T) -> Option<T> {
         self.0.borrow().as_ref().map(|seen| at(&seen.data))
@@ -65,7 +65,7 @@ impl Copy {
                 Ok(Some(secret)) => self.take(secret),
                 // Who deletes it ends all sessions.
                 Ok(None) => self.0.send_modify(|seen| {
-                    seen.get_or_insert_with(|| Seen { version: 0, data: Data::new() }).data.clear()
+                    seen.get_or_insert_with(|| Seen { version: 0, data: Data::new() }).data.clear();
                 }),
                 Err(error) => {
                     tracing::warn!(
