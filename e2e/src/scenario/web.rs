@@ -4,8 +4,10 @@
 //! It runs as a process of this machine, but for what is [`installed`]. Not here: what the pages look like.
 
 mod installed;
+mod login;
 mod named;
 pub(super) mod people;
+mod provider;
 pub(super) mod proxy;
 mod signer;
 mod streams;
@@ -27,6 +29,7 @@ use installed::{
     nobody_names_somebody_else_as_who_asked,
     the_installed_web_has_only_the_rights_it_needs_and_serves_with_them,
 };
+use login::whom_the_identity_provider_names_acts_as_themselves;
 use named::whom_the_proxy_in_front_names_acts_as_themselves;
 use people::{EVERYBODY, token};
 use proxy::Proxy;
@@ -42,6 +45,7 @@ super::scenarios!["web":
     the_installed_web_has_only_the_rights_it_needs_and_serves_with_them,
     nobody_names_somebody_else_as_who_asked,
     whom_the_proxy_in_front_names_acts_as_themselves,
+    whom_the_identity_provider_names_acts_as_themselves,
 ];
 
 /// How long the web's watch may take to bring a task.

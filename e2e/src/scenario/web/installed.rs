@@ -4,14 +4,19 @@
 
 use anyhow::{Context, ensure};
 use axum::http::Method;
-use serde_json::json;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
 
 use super::super::case::Case;
 use super::super::site::Site;
 use super::people::{EVERYBODY, token};
-use super::sign_in;
 use super::visitor::{Proof, Visitor};
+use super::{SEEN_LIMIT, sign_in};
 use crate::install::{SYSTEM, WEB, WEB_PORT};
+use crate::wait::until;
 
 /// What the web may do in nobody's name but its own; it does all of it as its callers.
 const NOT_ITS_OWN: [&[&str]; 7] = [
@@ -44,13 +49,36 @@ pub async fn the_installed_web_has_only_the_rights_it_needs_and_serves_with_them
     let owner = &EVERYBODY[2];
     owner.arrive(&here, &here.namespace).await?;
     let cookie = sign_in(reach.url(), &token(&here, owner.name, &[]).await?).await?;
-    let browser = Visitor::new(reach.url(), Some(Proof::Cookie(cookie)));
+    let browser = Visitor::new(reach.url(), Some(Proof::Cookie(cookie.clone())));
     let mut task = case.task(|spec| spec.cancel = true)?;
     task.metadata.name = Some("over-the-service".to_owned());
     let at = format!("/api/v1/namespaces/{}/tasks", here.namespace);
     let made = browser.send(Method::POST, &at, Some(&serde_json::to_value(&task)?)).await?;
     ensure!(made.code == 201, "{} {}", made.code, made.text);
-    here.task("over-the-service").await.map(drop)
+    here.task("over-the-service").await?;
+    its_session_is_that_of_the_secret(&here, &cookie, &browser).await
+}
+
+/// The browser's session is in the web's Secret, and ends when it is taken out of it.
+async fn its_session_is_that_of_the_secret(
+    here: &Site,
+    cookie: &str,
+    browser: &Visitor,
+) -> anyhow::Result<()> {
+    let secrets: Api<Secret> = Api::namespaced(here.client.clone(), SYSTEM);
+    let name = format!("{WEB}-sessions");
+    let value = cookie.split_once('=').context("no cookie")?.1;
+    let digest = digest(&SHA256, value.as_bytes());
+    let key = digest.as_ref().iter().fold(String::new(), |key, byte| format!("{key}{byte:02x}"));
+    let kept = secrets.get(&name).await?.data.unwrap_or_default();
+    ensure!(kept.contains_key(&key), "{key} is not in {name}: {:?}", kept.keys());
+    ensure!(browser.get("/").await?.code == 200, "the session does not hold");
+    let patch = Patch::Merge(json!({"data": {(key): Value::Null}}));
+    secrets.patch(&name, &PatchParams::default(), &patch).await?;
+    until("the end of the session", SEEN_LIMIT, async || {
+        Ok((browser.get("/").await?.code == 303).then_some(()))
+    })
+    .await
 }
 
 pub async fn nobody_names_somebody_else_as_who_asked(case: Case<'_>) -> anyhow::Result<()> {

@@ -48,7 +48,7 @@ pub async fn whom_the_proxy_in_front_names_acts_as_themselves(
 }
 
 /// Lets the web impersonate this user, who may edit tasks in the namespace.
-fn rights(here: &Site, user: &str) -> String {
+pub fn rights(here: &Site, user: &str) -> String {
     let (namespace, web, system) = (&here.namespace, install::WEB, install::SYSTEM);
     let release = install::RELEASE;
     format!(

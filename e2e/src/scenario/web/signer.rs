@@ -1,8 +1,8 @@
-//! Tokens of service accounts that end when a scenario wants it: the apiserver's own hold ten minutes
-//! at least.
+//! Tokens signed with the cluster's key for service accounts: some that end when a scenario wants it,
+//! since the apiserver's own hold ten minutes at least, and those of an identity provider.
 //!
-//! Signed with the cluster's key for them, so their end is all that is wrong with them. Not here: the
-//! apiserver's own ([`super::people::token`]).
+//! The end is all that is wrong with the first. Not here: the apiserver's own
+//! ([`super::people::token`]).
 
 use anyhow::{Context, anyhow};
 use base64::Engine;
@@ -22,6 +22,9 @@ use crate::cluster::pki::Pki;
 /// How long after its end the apiserver still takes a token, for clocks that differ (the default of
 /// its library, go-jose).
 pub const LEEWAY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How the key signs.
+pub const ALGORITHM: &str = "ES256";
 
 /// An hour, which tokens hold here.
 pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -45,8 +48,13 @@ pub async fn token_ending(site: &Site, name: &str, left: SignedDuration) -> anyh
             "serviceaccount": {"name": name, "uid": account["metadata"]["uid"]},
         },
     });
+    token_of(&json!({"alg": ALGORITHM}), &claims)
+}
+
+/// A token (JWS) that says this.
+pub fn token_of(header: &Value, claims: &Value) -> anyhow::Result<String> {
     let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let said = format!("{}.{}", encoded(&json!({"alg": "ES256"})), encoded(&claims));
+    let said = format!("{}.{}", encoded(header), encoded(claims));
     let signature = signed(said.as_bytes())?;
     Ok(format!("{said}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
