@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crd::log::Line;
+use crd::log::{Kind, Line};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
@@ -28,6 +28,8 @@ pub struct Ears {
 struct Heard {
     asked: Instant,
     activity: Option<String>,
+    /// The phase in which the model was heard last.
+    model_in: Option<String>,
 }
 
 impl Ears {
@@ -45,7 +47,10 @@ impl Ears {
             return known.activity.clone();
         }
         let task = task.filter(|_| heard.len() < MOST)?;
-        heard.insert(uid.to_owned(), Heard { asked: Instant::now(), activity: None });
+        heard.insert(
+            uid.to_owned(),
+            Heard { asked: Instant::now(), activity: None, model_in: None },
+        );
         tokio::spawn(Arc::clone(self).listen(uid.to_owned(), task));
         None
     }
@@ -70,13 +75,27 @@ impl Ears {
     fn hear(&self, uid: &str, event: &str) {
         let data = event.lines().find_map(|line| line.strip_prefix("data: "));
         let line = data.and_then(|data| serde_json::from_str::<Line>(data).ok());
-        let Some(activity) = line.and_then(|line| line.activity()) else { return };
-        if let Some(heard) = self.lock().get_mut(uid) {
-            heard.activity = Some(activity);
+        let mut heard = self.lock();
+        if let (Some(line), Some(heard)) = (line, heard.get_mut(uid)) {
+            heard.take(line);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Heard>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heard {
+    /// Takes a line. What the phase does beside the model, such as saving its work every now and then,
+    /// hides nothing of what the model does.
+    fn take(&mut self, line: Line) {
+        let Some(activity) = line.activity() else { return };
+        match line.note.kind {
+            Kind::Tool | Kind::Text => self.model_in = Some(line.phase),
+            Kind::Phase if self.model_in.as_ref() == Some(&line.phase) => return,
+            _ => {}
+        }
+        self.activity = Some(activity);
     }
 }
