@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::COOKIE;
-use ring::hkdf::{HKDF_SHA256, Salt};
+use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// No random numbers are to be had.
@@ -50,9 +50,14 @@ pub fn value() -> Result<String, NoRandom> {
     Ok(URL_SAFE_NO_PAD.encode(number))
 }
 
+/// What keys and texts are made of that this value of a cookie alone gives (HKDF, RFC 5869).
+pub fn secret(value: &str) -> Prk {
+    Salt::new(HKDF_SHA256, b"claudetask").extract(value.as_bytes())
+}
+
 /// A text that this value of a cookie alone gives, another one for each use.
 pub fn derived(value: &str, usage: &'static str) -> String {
-    let secret = Salt::new(HKDF_SHA256, b"claudetask").extract(value.as_bytes());
+    let secret = secret(value);
     let mut text = [0; 32];
     let usage = [usage.as_bytes()];
     // Neither fails for so few bytes.

@@ -5,11 +5,11 @@
 use jiff::Timestamp;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
-use ring::hkdf::{HKDF_SHA256, Salt};
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, Session};
 use crate::caller::{Secret, User};
+use crate::identity::cookie::secret;
 use crate::identity::refuse::checked;
 
 /// By what a session is known: the digest of its cookie's value.
@@ -83,7 +83,7 @@ pub fn end(sealed: &[u8]) -> Option<Timestamp> {
 
 /// The random number of the cookie is all of the key; the other words only bind it to its use.
 fn cipher(cookie: &str) -> Option<LessSafeKey> {
-    let secret = Salt::new(HKDF_SHA256, b"claudetask").extract(cookie.as_bytes());
+    let secret = secret(cookie);
     let key = secret.expand(&[b"session"], &AES_256_GCM).ok()?;
     Some(LessSafeKey::new(UnboundKey::from(key)))
 }
