@@ -347,6 +347,21 @@ impl Add for Usage {
     }
 }
 
+impl Usage {
+    /// What came to `earlier` since; no field is below zero.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            cost_usd: self.cost_usd.minus(earlier.cost_usd),
+            turns: self.turns.saturating_sub(earlier.turns),
+            input_tokens: self.input_tokens.saturating_sub(earlier.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(earlier.output_tokens),
+            cache_read_tokens: self.cache_read_tokens.saturating_sub(earlier.cache_read_tokens),
+            cache_write_tokens: self.cache_write_tokens.saturating_sub(earlier.cache_write_tokens),
+        }
+    }
+}
+
 impl ClaudeTaskStatus {
     /// The condition of this type, if it is there.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {

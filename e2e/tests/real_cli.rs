@@ -14,6 +14,8 @@ use e2e::cluster::{layout::Layout, version};
 use e2e::model_server::{
     Admin, Fault, FaultKind, Script, Settings, Step, ToolCall, Usage, sha256, start,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -75,6 +77,14 @@ impl Desk {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         command
+    }
+
+    /// The lines of the session's transcript.
+    fn transcript(&self) -> Vec<Value> {
+        let projects = self.directory.path().join("home/.claude/projects");
+        let project = std::fs::read_dir(projects).unwrap().next().unwrap().unwrap().path();
+        let text = std::fs::read_to_string(project.join(format!("{SESSION}.jsonl"))).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     async fn run(&self, session: &str, prompt: &str) -> (Value, Output) {
@@ -166,6 +176,26 @@ async fn a_session_killed_at_a_gate_is_resumed_at_the_same_step() {
     let records = desk.admin.requests("killed").await.unwrap();
     let steps: Vec<_> = records.iter().map(|record| record.step).collect();
     assert_eq!(result["result"], "Held.", "{steps:?}");
+}
+
+/// The runner counts on it where an interrupted process prints no result.
+#[tokio::test]
+async fn a_session_interrupted_at_a_gate_accounts_for_itself_in_its_transcript() {
+    let Some(desk) = Desk::open().await else { return };
+    let script = Script::new([Step::bash("echo one"), Step::text("Held.").waiting_for("held")]);
+    desk.admin.register("interrupted", &script).await.unwrap();
+    let mut child = desk.command("--session-id").spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"Begin. [scenario: interrupted]").await.unwrap();
+    drop(stdin);
+    desk.admin.wait_until_waiting("held", LIMIT).await.unwrap();
+    let process = i32::try_from(child.id().unwrap()).unwrap();
+    kill(Pid::from_raw(process), Signal::SIGINT).unwrap();
+    tokio::time::timeout(LIMIT, child.wait()).await.unwrap().unwrap();
+    let account = desk.transcript().into_iter().rfind(|line| line["type"] == "cost-state").unwrap();
+    let used = &account["modelUsage"]["claude-sonnet-5-5"];
+    assert_eq!((&used["inputTokens"], &used["outputTokens"]), (&100.into(), &20.into()));
+    assert!(used["costUSD"].as_f64().unwrap() > 0.0, "{account}");
 }
 
 #[tokio::test]

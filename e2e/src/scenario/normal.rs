@@ -3,7 +3,7 @@
 //!
 //! Not here: comparing two of them ([`super::alike`]).
 
-use crd::{ClaudeTask, Phase, Reason};
+use crd::ClaudeTask;
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +31,6 @@ pub fn normal_form(tasks: &[ClaudeTask], names: &[Name]) -> anyhow::Result<Value
     for task in tasks {
         let mut status = serde_json::to_value(&task.status)?;
         relate(&mut status, task.metadata.generation.unwrap_or_default());
-        forget_interrupted(&mut status);
         all.insert(task.name_any(), status);
     }
     let mut all = Value::Object(all);
@@ -42,20 +41,6 @@ pub fn normal_form(tasks: &[ClaudeTask], names: &[Name]) -> anyhow::Result<Value
         pieces(text).into_iter().map(|piece| piece.token(&mut ids)).collect()
     });
     Ok(all)
-}
-
-/// Removes what an interrupted Claude Code tells of its cost only at some moments: while it waits for the
-/// first byte of an answer it ends without a word.
-fn forget_interrupted(status: &mut Value) {
-    let mut phases = status.get("phases").and_then(Value::as_array).into_iter().flatten();
-    let is_interrupted = |phase: &Value| {
-        [Phase::Run, Phase::ConflictResolution].iter().any(|one| phase["name"] == json!(one))
-            && phase["reason"] == json!(Reason::Cancelled)
-    };
-    let usage = if phases.any(is_interrupted) { status.get_mut("usage") } else { None };
-    if let Some(usage) = usage.and_then(Value::as_object_mut) {
-        usage.retain(|name, _| name == "turns");
-    }
 }
 
 /// Removes the fields that are gone, at every depth.
@@ -220,19 +205,6 @@ mod tests {
             "attempts": [{"number": 1, "reason": "Lost"}],
         });
         assert_eq!(form(status, &[]), expected);
-    }
-
-    #[test]
-    fn only_an_interrupted_claude_may_leave_its_cost_untold() {
-        let usage = |phase: &str, reason: &str| {
-            let phases = json!([{"name": phase, "state": "Failed", "reason": reason}]);
-            let usage = json!({"turns": 1, "costUSD": "0.01", "inputTokens": 100});
-            form(json!({"phases": phases, "usage": usage}), &[])["usage"].take()
-        };
-        assert_eq!(usage("Run", "Cancelled"), json!({"turns": 1}));
-        for (phase, reason) in [("Run", "AgentFailed"), ("Push", "Cancelled")] {
-            assert_eq!(usage(phase, reason)["costUSD"], "0.01", "{phase}: {reason}");
-        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use super::command::{ModelAccess, Session, Start};
 use super::session;
 use super::stop::Stop;
+use super::stream::Stream;
 use super::supervise::{Ended, INTERRUPT_GRACE, Watch, supervise};
 use super::verdict::{Verdict, is_unusable_session, judge};
 use crate::config::Config;
@@ -158,9 +159,22 @@ impl<'a> Agent<'a> {
         let tell = |note: Note| {
             progress.note(Note { turn: note.turn.map(|turn| turn + before), ..note });
         };
+        let accounted = session::account(&self.dirs.session, self.session.id());
         let ended = supervise(&line, prompt, self.watch(), &self.busy, tell).await?;
         self.keep(&home);
+        self.spent = self.spent + self.used(&ended.stream, accounted);
         Ok(ended)
+    }
+
+    /// What a process used, in a session that had `accounted` for this much before. One that is
+    /// interrupted while it waits for an answer prints no result, but accounts in its transcript.
+    fn used(&self, stream: &Stream, accounted: Usage) -> Usage {
+        let printed = stream.usage();
+        if stream.result().is_some() {
+            return printed;
+        }
+        let account = session::account(&self.dirs.session, self.session.id());
+        Usage { turns: printed.turns, ..account.since(accounted) }
     }
 
     fn watch(&self) -> Watch {
@@ -193,7 +207,6 @@ impl<'a> Agent<'a> {
     }
 
     fn conclude(&mut self, ended: &Ended) -> Verdict {
-        self.spent = self.spent + ended.stream.usage();
         self.lost = self.resumed && ended.stopped.is_none() && is_unusable_session(&ended.stream);
         if !ended.swept.killed.is_empty() {
             let names = ended.swept.killed.join(", ");

@@ -84,8 +84,8 @@ impl Stream {
         u32::try_from(self.answers.len()).unwrap_or(u32::MAX)
     }
 
-    /// What this process used. Only result lines carry it, so a process that was killed used at
-    /// least this.
+    /// What this process used. Only result lines carry more than the turns: without one, the
+    /// session's account says it ([`super::session::account`]).
     pub fn usage(&self) -> Usage {
         Usage { turns: self.turns(), ..self.usage }
     }
@@ -236,8 +236,8 @@ fn tool_text(input: &Value) -> String {
         .to_owned()
 }
 
-/// The sum over all models of one `modelUsage` object.
-fn usage(models: &Value) -> Usage {
+/// The sum over all models of one `modelUsage` object, without turns.
+pub(super) fn usage(models: &Value) -> Usage {
     let models = models.as_object().into_iter().flat_map(|models| models.values());
     models.fold(Usage::default(), |sum, model| {
         let tokens = |key: &str| model[key].as_u64().unwrap_or(0);

@@ -31,7 +31,8 @@ echo $n > "$HERE/starts"; echo "$prompt" > "$HERE/prompt-$n"; printf '%s\n' "$@"
 ls -A "$HOME" > "$HERE/home-$n"
 while [ $# -gt 0 ]; do case $1 in --session-id|--resume) id=$2; mode=$1;; esac; shift; done
 if [ $mode = --resume ] && ! ls "$HOME"/.claude/projects/*/"$id.jsonl" >/dev/null; then exit 1; fi
-mkdir -p "$HOME/.claude/projects/p"; echo turn >> "$HOME/.claude/projects/p/$id.jsonl"
+project=$(ls -d "$HOME"/.claude/projects/* 2>/dev/null || echo "$HOME/.claude/projects/p")
+mkdir -p "$project"; transcript=$project/$id.jsonl; echo turn >> "$transcript"
 echo '{"env":{"ANTHROPIC_BASE_URL":"http://planted"}}' > "$HOME/.claude.json"
 RECORDING=success
 . "$HERE/work"

@@ -32,6 +32,31 @@ async fn a_cancel_ends_claudes_turn_and_hands_over_work_and_cost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_while_claude_waits_for_an_answer_tells_the_cost_of_its_turns() {
+    // No result is printed: the transcript accounts for this process and, where one session goes
+    // through several, for those before it.
+    let work = format!(
+        r#"account() {{
+            echo '{{"type":"cost-state","modelUsage":{{"m":{{"costUSD":'$1',"inputTokens":50}}}}}}'
+        }}
+        if [ $n = 1 ]; then account 0.0025 >> "$transcript"; else
+            head -n 3 STREAMS/signal-int-bash.jsonl
+            trap 'account 0.0032 >> "$transcript"; exit 0' INT
+            echo x > x.txt; {ASK}; sleep 1000 & wait
+        fi"#
+    );
+    let streams = format!("{}/tests/claude-streams", env!("CARGO_MANIFEST_DIR"));
+    let verify = json!({"verify": ["test -e x.txt"]});
+    let pod = Pod::new(&work.replace("STREAMS", &streams), verify).await;
+    let (ended, _) = pod.run().await;
+    let report = report(ended);
+    assert_eq!((report.reason, pod.starts()), (Some(Reason::Cancelled), 2));
+    let usage = report.usage.unwrap();
+    // The first process printed what it used, the second added 700 millionths.
+    assert_eq!((usage.cost_usd, usage.turns), (Usd::from_micros(2490 + 700), 6 + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_before_the_run_starts_nothing() {
     let pod = Pod::new("", json!({"setup": ["touch ../../seen"]})).await;
     std::fs::write(pod.dirs.stop.join(crd::names::STOP_FILE), "Cancelled now").unwrap();
