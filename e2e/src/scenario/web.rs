@@ -7,6 +7,7 @@ mod installed;
 mod login;
 mod named;
 pub(super) mod people;
+mod person;
 mod provider;
 pub(super) mod proxy;
 mod signer;

@@ -4,29 +4,24 @@
 
 use anyhow::{Context, ensure};
 use axum::http::{HeaderMap, Method, header};
-use kube::ResourceExt;
 use serde_json::json;
 
 use super::super::case::Case;
-use super::named::rights;
+use super::person::Person;
 use super::provider::{CLIENT, Provider};
 use super::proxy::Proxy;
 use super::visitor::{Proof, Visitor};
-use crate::install::apply;
 
 pub async fn whom_the_identity_provider_names_acts_as_themselves(
     case: Case<'_>,
 ) -> anyhow::Result<()> {
     let here = case.site.apart("web-login", &[]).await?;
-    let prefix = format!("{}:", here.namespace);
-    let ana = format!("{prefix}ana@example.com");
-    let (kubectl, manifest) = (here.cluster.kubectl(), rights(&here, &ana));
-    tokio::task::spawn_blocking(move || apply(kubectl, &manifest)).await??;
+    let ana = Person::arrive(&here, "ana@example.com").await?;
     let provider = Provider::start(&here).await?;
     let issuer = format!("--oidc-issuer={}", provider.url);
     let client = format!("--oidc-client-id={CLIENT}");
-    let prefix = format!("--impersonation-prefix={prefix}");
-    let web = Proxy::start_as(&here, &["--identity=oidc", &issuer, &client, &prefix]).await?;
+    let identity = ["--identity=oidc", &issuer, &client, &ana.flag()];
+    let web = Proxy::start_as(&here, &identity).await?;
 
     let at = format!("/api/v1/namespaces/{}/tasks", here.namespace);
     let task = json!(case.task(|spec| spec.cancel = true)?);
@@ -37,11 +32,9 @@ pub async fn whom_the_identity_provider_names_acts_as_themselves(
     let browser = sign_in(&web, &provider).await?;
     let made = browser.send(Method::POST, &at, Some(&task)).await?;
     ensure!(made.code == 201, "{} {}", made.code, made.text);
-    let made = case.on(&here).current().await?;
-    let asked = made.annotations().get(crd::names::ANNOTATION_REQUESTED_BY);
-    ensure!(asked == Some(&ana), "asked by {asked:?}");
+    ana.expect_asked(&case, &here).await?;
     let list = browser.get("/").await?;
-    ensure!(list.code == 200 && list.text.contains(&ana), "{} {}", list.code, list.text);
+    ensure!(list.code == 200 && list.text.contains(&ana.user), "{} {}", list.code, list.text);
     let (mut task, program) = (task, web.bearer(provider.token()?));
     task["metadata"]["name"] = "by-program".into();
     let made = program.send(Method::POST, &at, Some(&task)).await?;
