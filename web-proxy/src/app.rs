@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use crd::ClaudeTask;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -22,6 +23,9 @@ use crate::patience::Peer;
 use crate::rate::Rate;
 use crate::streams::{Open, Streams};
 use crate::tasks::Tasks;
+
+/// Questions about rights that one request has open at once.
+const AT_ONCE: usize = 16;
 
 /// What all handlers share.
 #[derive(Clone)]
@@ -54,13 +58,11 @@ impl App {
         user: &User,
         deed: Deed,
     ) -> Result<BTreeSet<String>, Unanswered> {
-        let mut allowed = BTreeSet::new();
-        for namespace in self.tasks.namespaces() {
-            if self.access.may(user, deed, &namespace, None).await? {
-                allowed.insert(namespace);
-            }
-        }
-        Ok(allowed)
+        let asked = stream::iter(self.tasks.namespaces()).map(|namespace| async move {
+            let may = self.access.may(user, deed, &namespace, None).await?;
+            Ok(may.then_some(namespace))
+        });
+        asked.buffer_unordered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
     }
 
     /// All tasks that the user may list.

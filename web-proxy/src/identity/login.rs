@@ -93,8 +93,8 @@ impl Logins {
     pub async fn begin(&self, now: Timestamp) -> Result<(Url, String), Failed> {
         let provider = self.provider(now).await?;
         let value = format!("{}.{}", now.as_second(), cookie::value()?);
-        let begun = provider.begin(Pending::of(&value, now));
-        Ok((begun.url, COOKIE.set(&value, PENDING.as_secs(), self.secure)))
+        let url = provider.begin(&Pending::of(&value, now));
+        Ok((url, COOKIE.set(&value, PENDING.as_secs(), self.secure)))
     }
 
     /// Finishes the login that the browser with this cookie began, with what it brings back.

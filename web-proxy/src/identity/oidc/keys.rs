@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crd::errors::chain;
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::JsonWebKeySetUrl;
 use openidconnect::core::CoreJsonWebKeySet;
@@ -43,7 +44,7 @@ impl Keys {
         {
             *asked = now;
             if let Err(error) = self.fetch(http).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "keeps the old keys");
+                tracing::warn!(error = chain(&error), "keeps the old keys");
             }
         }
         self.known.read().await.clone()

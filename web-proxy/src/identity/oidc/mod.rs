@@ -52,15 +52,6 @@ pub struct Provider {
     keys: Keys,
 }
 
-/// A login that was begun.
-#[derive(Debug)]
-pub struct Begun {
-    /// Where the browser goes now.
-    pub url: Url,
-    /// What [`Provider::finish`] wants back.
-    pub pending: Pending,
-}
-
 /// What is remembered of a login while the browser is at the provider. The provider is never told
 /// what it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,8 +108,8 @@ impl Provider {
         Ok(Self { settings, http, client, keys })
     }
 
-    /// Begins this login.
-    pub fn begin(&self, pending: Pending) -> Begun {
+    /// Where the browser goes now, to begin this login.
+    pub fn begin(&self, pending: &Pending) -> Url {
         let [state, nonce, verifier] = [&pending.state, &pending.nonce, &pending.verifier]
             .map(|secret| secret.expose().to_owned());
         let verifier = PkceCodeVerifier::new(verifier);
@@ -131,7 +122,7 @@ impl Provider {
             .add_scopes(scopes.cloned().map(Scope::new))
             .set_pkce_challenge(challenge)
             .url();
-        Begun { url, pending }
+        url
     }
 
     /// Finishes a login with the `state` and `code` that the browser brought back.

@@ -63,11 +63,11 @@ async fn a_new_key_is_fetched_when_a_token_has_it() {
 async fn a_new_key_is_fetched_during_a_login() {
     let idp = Scripted::start().await;
     let provider = provider(&idp).await;
-    let begun = provider.begin(pending());
-    let (state, code) = idp.authorize(&begun.url);
+    let pending = pending();
+    let (state, code) = idp.authorize(&provider.begin(&pending));
     rotate(&idp, Some("second"));
     let later = now() + SignedDuration::from_secs(61);
-    assert!(provider.finish(&begun.pending, &state, &code, later).await.is_ok());
+    assert!(provider.finish(&pending, &state, &code, later).await.is_ok());
 }
 
 #[tokio::test]

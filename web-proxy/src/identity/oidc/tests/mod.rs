@@ -39,9 +39,9 @@ fn pending() -> Pending {
 
 async fn log_in_with(idp: &Scripted, settings: Settings) -> Result<SignedIn, Error> {
     let provider = Provider::discover(settings, now()).await?;
-    let begun = provider.begin(pending());
-    let (state, code) = idp.authorize(&begun.url);
-    provider.finish(&begun.pending, &state, &code, now()).await
+    let pending = pending();
+    let (state, code) = idp.authorize(&provider.begin(&pending));
+    provider.finish(&pending, &state, &code, now()).await
 }
 
 async fn log_in(idp: &Scripted) -> Result<SignedIn, Error> {
@@ -183,26 +183,26 @@ async fn an_access_token_is_no_id_token() {
 async fn an_answer_to_another_login_is_refused_before_the_provider_is_asked() {
     let idp = Scripted::start().await;
     let provider = Provider::discover(settings(&idp), now()).await.unwrap();
-    let begun = provider.begin(pending());
-    let (state, code) = idp.authorize(&begun.url);
+    let pending = pending();
+    let (state, code) = idp.authorize(&provider.begin(&pending));
     // Whatever would be asked fails otherwise.
     idp.script().failure = Some((StatusCode::IM_A_TEAPOT, "{}".to_owned()));
-    for other in ["", "other", &state[1..], begun.pending.nonce.expose()] {
-        let error = provider.finish(&begun.pending, other, &code, now()).await.unwrap_err();
+    for other in ["", "other", &state[1..], pending.nonce.expose()] {
+        let error = provider.finish(&pending, other, &code, now()).await.unwrap_err();
         assert!(matches!(error, Error::OtherState), "{error:?}");
     }
     let late = now() + PENDING + SignedDuration::from_secs(1);
-    let error = provider.finish(&begun.pending, &state, &code, late).await.unwrap_err();
+    let error = provider.finish(&pending, &state, &code, late).await.unwrap_err();
     assert!(matches!(error, Error::TooLate), "{error:?}");
     idp.script().failure = None;
-    assert!(provider.finish(&begun.pending, &state, &code, now() + PENDING).await.is_ok());
+    assert!(provider.finish(&pending, &state, &code, now() + PENDING).await.is_ok());
 }
 
 #[tokio::test]
 async fn every_login_has_its_own_secrets_and_shows_none() {
     let idp = Scripted::start().await;
     let provider = Provider::discover(settings(&idp), now()).await.unwrap();
-    let (one, other) = (provider.begin(pending()).pending, provider.begin(pending()).pending);
+    let (one, other) = (pending(), pending());
     assert_ne!(one.state, other.state);
     assert_ne!(one.nonce, other.nonce);
     assert_ne!(one.verifier, other.verifier);
@@ -210,17 +210,16 @@ async fn every_login_has_its_own_secrets_and_shows_none() {
     for secret in [one.state.expose(), one.nonce.expose(), one.verifier.expose(), SECRET] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    let begun = provider.begin(one);
-    assert!(!begun.url.as_str().contains(begun.pending.verifier.expose()));
+    assert!(!provider.begin(&one).as_str().contains(one.verifier.expose()));
 }
 
 #[tokio::test]
 async fn the_verifier_of_another_login_gets_no_tokens() {
     let idp = Scripted::start().await;
     let provider = Provider::discover(settings(&idp), now()).await.unwrap();
-    let (begun, other) = (provider.begin(pending()), provider.begin(pending()));
-    let (state, code) = idp.authorize(&begun.url);
-    let mixed = Pending { verifier: other.pending.verifier, ..begun.pending };
+    let (begun, other) = (pending(), pending());
+    let (state, code) = idp.authorize(&provider.begin(&begun));
+    let mixed = Pending { verifier: other.verifier, ..begun };
     let error = provider.finish(&mixed, &state, &code, now()).await.unwrap_err();
     assert!(matches!(error, Error::Exchange(_)), "{error:?}");
     let complaint = idp.script().complaint.clone();
