@@ -153,8 +153,9 @@
 
   // What is pressed must not move away before it is released.
   let isPressed = false;
-  for (const type of ["pointerdown", "pointerup", "pointercancel"]) {
-    addEventListener(type, () => { isPressed = type === "pointerdown"; }, { capture: true, passive: true });
+  // After a menu that the button opens, no release is told.
+  for (const type of ["pointerdown", "pointerup", "pointercancel", "contextmenu"]) {
+    addEventListener(type, (event) => { isPressed = type === "pointerdown" && event.button === 0; }, { capture: true, passive: true });
   }
 
   const isBusy = () => isPressed || document.querySelector("dialog[open], details.ask[open]") !== null
