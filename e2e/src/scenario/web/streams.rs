@@ -28,9 +28,6 @@ pub async fn an_open_stream_ends_with_the_token_and_with_the_right(
         person.arrive(&here, &here.namespace).await?;
     }
     let watch = "/api/v1/tasks/watch";
-    // It begins while the token holds.
-    let left = SignedDuration::from_secs(5);
-    let ending = web.bearer(token_ending(&here, EVERYBODY[0].name, left - LEEWAY).await?);
     let lasting = web.bearer(token(&here, EVERYBODY[1].name, &[]).await?);
     let task = case.task(|spec| spec.cancel = true)?;
     here.tasks().create(&PostParams::default(), &task).await?;
@@ -39,6 +36,9 @@ pub async fn an_open_stream_ends_with_the_token_and_with_the_right(
         Ok(lasting.get(watch).await?.text.contains(&case.name).then_some(()))
     })
     .await?;
+    // It begins while the token holds.
+    let left = SignedDuration::from_secs(5);
+    let ending = web.bearer(token_ending(&here, EVERYBODY[0].name, left - LEEWAY).await?);
     let unbind = ["delete", "rolebinding", EVERYBODY[1].name, "--namespace", &here.namespace];
     let (ended, refused, _) = futures::try_join!(
         ending.until_the_end(watch, left.unsigned_abs() + END_LIMIT),
