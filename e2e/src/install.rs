@@ -22,9 +22,10 @@ pub const RELEASE: &str = "claude-task";
 pub const WEB: &str = "claude-task-web";
 /// Port of the web's Service.
 pub const WEB_PORT: u16 = 80;
-/// Values of the chart that add the web, where browsers and programs come without TLS.
-pub const WITH_WEB: [(&str, &str); 2] =
-    [("web.enabled", "true"), ("web.publicUrl", "http://localhost")];
+/// Value of the chart that adds the web.
+pub const WITH_WEB: (&str, &str) = ("web.enabled", "true");
+/// Value of the chart that says where browsers find the web: they come without TLS.
+pub const WEB_ADDRESS: (&str, &str) = ("web.publicUrl", "http://localhost");
 /// What selects the operators' Pods.
 pub const OPERATORS: &str =
     "--selector=app.kubernetes.io/instance=claude-task,app.kubernetes.io/component=operator";

@@ -28,8 +28,8 @@ const REPO: &str = "acme/shop";
 const SETTINGS: &[(&str, &str)] = &[
     ("tasks.allowPlainHttp", "true"),
     ("tasks.timeout", "20m"),
-    install::WITH_WEB[0],
-    install::WITH_WEB[1],
+    install::WITH_WEB,
+    install::WEB_ADDRESS,
 ];
 
 /// What the demo plays on.

@@ -49,8 +49,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("tasks.modelRetries", "1"),
     ("tasks.workspaceSize", "200Mi"),
     ("leaderElection.duration", "3s"),
-    install::WITH_WEB[0],
-    install::WITH_WEB[1],
+    install::WITH_WEB,
+    install::WEB_ADDRESS,
 ];
 
 /// Services that scenarios name, for which there is a [`Reach`].
