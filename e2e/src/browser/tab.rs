@@ -124,12 +124,18 @@ impl Tab {
         std::fs::write(file, picture).with_context(|| format!("write {}", file.display()))
     }
 
-    /// Forgets faults that a scenario caused itself; gives their number.
-    pub fn forgive(&self, text: &str) -> usize {
-        self.watch.forgive(text)
+    /// Forgives so many faults at most that contain this text: the scenario causes them itself.
+    pub fn forgive(&self, text: &str, most: usize) {
+        self.watch.forgive(text, most);
     }
 
-    /// Errs with all errors in the console, exceptions, requests to elsewhere and dialogs so far.
+    /// Whether there was a fault that contains this text.
+    pub fn has_fault(&self, text: &str) -> bool {
+        self.watch.has(text)
+    }
+
+    /// Errs with all errors in the console, exceptions, requests to elsewhere and dialogs so far that
+    /// are not forgiven.
     pub fn check(&self) -> Result<()> {
         self.watch.check()
     }

@@ -19,7 +19,16 @@ use tokio::task::JoinHandle;
 /// Everything that was wrong in a tab, from its beginning.
 pub struct Watch {
     faults: Arc<Mutex<Vec<String>>>,
+    forgiven: Mutex<Vec<Forgiven>>,
     listeners: Vec<JoinHandle<()>>,
+}
+
+/// Faults that are expected, however late the browser tells them: those with this text, and how
+/// many at most.
+#[derive(Clone)]
+struct Forgiven {
+    text: String,
+    left: usize,
 }
 
 impl Watch {
@@ -27,7 +36,8 @@ impl Watch {
     pub async fn begin(page: &Page, base: &str) -> Result<Self> {
         page.execute(runtime::EnableParams::default()).await?;
         page.execute(log::EnableParams::default()).await?;
-        let mut watch = Self { faults: Arc::default(), listeners: Vec::new() };
+        let (faults, forgiven) = (Arc::default(), Mutex::default());
+        let mut watch = Self { faults, forgiven, listeners: Vec::new() };
         watch
             .listen(page, |said: &EventConsoleApiCalled| {
                 let bad = [ConsoleApiCalledType::Error, ConsoleApiCalledType::Assert];
@@ -78,28 +88,51 @@ impl Watch {
         Ok(())
     }
 
-    /// Errs with everything that was wrong.
+    /// Errs with everything that was wrong and is not forgiven.
     pub fn check(&self) -> Result<()> {
-        let faults = self.lock();
+        let mut forgiven = lock(&self.forgiven).clone();
+        let mut faults = lock(&self.faults).clone();
+        faults.retain(|fault| !is_forgiven(&mut forgiven, fault));
         ensure!(faults.is_empty(), "in the browser: {}", faults.join("\n"));
         Ok(())
     }
 
-    /// Forgets those faults that are expected: each contains this text. Gives their number.
-    pub fn forgive(&self, text: &str) -> usize {
-        let mut faults = self.lock();
-        let before = faults.len();
-        faults.retain(|fault| !fault.contains(text));
-        before - faults.len()
+    /// Forgives so many faults at most that contain this text, also those to come.
+    pub fn forgive(&self, text: &str, most: usize) {
+        lock(&self.forgiven).push(Forgiven { text: text.to_owned(), left: most });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether there was a fault that contains this text.
+    pub fn has(&self, text: &str) -> bool {
+        lock(&self.faults).iter().any(|fault| fault.contains(text))
     }
+}
+
+fn is_forgiven(forgiven: &mut [Forgiven], fault: &str) -> bool {
+    let found = forgiven.iter_mut().find(|one| one.left > 0 && fault.contains(&one.text));
+    found.map(|one| one.left -= 1).is_some()
+}
+
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.listeners.iter().for_each(JoinHandle::abort);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Forgiven, is_forgiven};
+
+    #[test]
+    fn no_more_is_forgiven_than_was_said() {
+        let of = |text: &str, left| Forgiven { text: text.to_owned(), left };
+        let mut forgiven = [of("status of 422", 1), of("net::ERR_", usize::MAX)];
+        let faults = ["status of 422", "net::ERR_FAILED", "status of 422", "net::ERR_FAILED", "x"];
+        let found = faults.map(|fault| is_forgiven(&mut forgiven, fault));
+        assert_eq!(found, [true, true, false, true, false]);
     }
 }
