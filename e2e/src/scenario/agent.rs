@@ -94,6 +94,7 @@ async fn a_silent_model_is_a_hung_agent(case: Case<'_>) -> anyhow::Result<()> {
     let silent = Step::text("x").failing(FaultKind::Silence.into());
     let verdict = with_script(&case, [case.shell(ADD_B), silent], |_| ()).await?;
     verdict.expect(Reason::AgentHung)?;
+    verdict.expect_paid(1)?;
     expect_saved(&case, &verdict, "b.txt").await
 }
 

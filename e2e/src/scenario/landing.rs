@@ -39,8 +39,7 @@ async fn onto_unmoved_pushes_a_new_branch(case: Case<'_>) -> anyhow::Result<()> 
     ensure!(result.branch.as_deref() == Some(&case.branch()), "{result:?}");
     ensure!(result.diff.is_some_and(|d| (d.files, d.insertions) == (1, 1)), "{result:?}");
     ensure!(result.summary.as_deref() == Some("Added b."), "{result:?}");
-    let usage = verdict.status.usage.unwrap_or_default();
-    ensure!(usage.cost_usd.micros() > 0 && usage.turns == 2, "{usage:?}");
+    verdict.expect_paid(2)?;
     let checkpoints = pushed.git(&["for-each-ref", "refs/claudetask"]).await?;
     ensure!(checkpoints.is_empty(), "a checkpoint is left: {checkpoints}");
     case.expect_model_requests(2).await

@@ -41,6 +41,7 @@ async fn a_cancel_while_claude_works_saves_the_work_and_names_it(
     case.cancel().await?;
     let verdict = case.verdict().await?;
     verdict.expect(Reason::Cancelled)?;
+    verdict.expect_paid(1)?;
     ensure!(verdict.status.phase == Some(DisplayPhase::Cancelled), "{:?}", verdict.status.phase);
     let checkpoint = verdict.result().checkpoint.clone().context("no checkpoint is named")?;
     let files = case.pushed().await?.files(&checkpoint).await?;

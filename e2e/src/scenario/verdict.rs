@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use crd::status::{ConditionStatus, PhaseState, SUCCEEDED, TaskResult};
-use crd::{ClaudeTask, ClaudeTaskStatus, Phase, Reason};
+use crd::{ClaudeTask, ClaudeTaskStatus, Phase, Reason, Usd};
 
 use super::site::Site;
 
@@ -47,6 +47,14 @@ impl<'a> Verdict<'a> {
     pub fn expect_phases(&self, states: [PhaseState; 5]) -> anyhow::Result<()> {
         let found: Vec<_> = self.status.phases.iter().map(|phase| phase.state).collect();
         ensure!(found == states, "phases {found:?} instead of {states:?}");
+        Ok(())
+    }
+
+    /// Asserts that so many answers of the model are counted, with what they cost.
+    pub fn expect_paid(&self, answers: u32) -> anyhow::Result<()> {
+        let usage = self.status.usage.unwrap_or_default();
+        let told = usage.cost_usd > Usd::ZERO && usage.input_tokens > 0 && usage.output_tokens > 0;
+        ensure!(told && usage.turns == answers, "{usage:?} for {answers} answers");
         Ok(())
     }
 
