@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::access::{Access, Deed, EVERYWHERE, Unanswered};
-use crate::api::error::Error;
 use crate::apiserver::Apiserver;
 use crate::caller::{Caller, User};
+use crate::error::Error;
 use crate::identity::Gate;
 use crate::logs::Logs;
 use crate::logs::ear::Ears;

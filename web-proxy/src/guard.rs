@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{self, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::api::error::Error;
+use crate::error::Error;
 
 /// What pages may load and where forms may go: this origin only, and no inline script or style.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \

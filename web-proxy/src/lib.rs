@@ -5,8 +5,8 @@
 //! comes from one watch of all tasks ([`tasks`]), after the apiserver has said that the caller may
 //! see it ([`access`]); what it changes ([`mod@write`], [`object`]) is sent to the apiserver as the
 //! caller ([`apiserver`]). Logs are read once for all who follow them ([`logs`]), events as the
-//! caller ([`events`]), and a reader who takes nothing is cut off ([`patience`]). Pages are made of
-//! plain values ([`page`]).
+//! caller ([`events`]), and a reader who takes nothing is cut off ([`patience`]). What is refused
+//! is told in one form ([`mod@error`]). Pages are made of plain values ([`page`]).
 //!
 //! Not here: Jobs, beyond finding the Pod of a log, and rules of the spec, which the apiserver knows.
 
@@ -16,6 +16,7 @@ pub mod apiserver;
 pub mod app;
 pub mod caller;
 pub mod config;
+pub mod error;
 pub mod events;
 pub mod field;
 pub mod guard;

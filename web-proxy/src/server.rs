@@ -16,8 +16,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::api;
-use crate::api::error::Error;
 use crate::app::App;
+use crate::error::Error;
 use crate::guard::{refuse_cross_site, set_headers};
 use crate::site;
 

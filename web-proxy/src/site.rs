@@ -18,9 +18,9 @@ use jiff::Timestamp;
 use maud::Markup;
 
 use crate::access::Deed;
-use crate::api::error::Error;
 use crate::app::{App, Who};
 use crate::caller::{Caller, Means};
+use crate::error::Error;
 use crate::events;
 use crate::page::history::{self, Range};
 use crate::page::list::{Filter, List};

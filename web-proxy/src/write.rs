@@ -9,9 +9,9 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use crate::access::Deed;
-use crate::api::error::Error;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::error::Error;
 use crate::object;
 use crate::place::{Name, Namespace};
 

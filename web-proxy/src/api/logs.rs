@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::error::Error;
 use crate::access::Deed;
 use crate::app::{App, Who};
 use crate::caller::Caller;
+use crate::error::Error;
 use crate::logs::text;
 use crate::place::{Namespace, Place};
 use crate::streams::CHECK;

@@ -4,7 +4,6 @@
 
 pub mod docs;
 pub mod document;
-pub mod error;
 pub mod logs;
 pub mod tasks;
 pub mod watch;

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::error::Error;
 use crate::access::Deed;
 use crate::app::{App, Who};
+use crate::error::Error;
 use crate::place::{Namespace, Place};
 use crate::write;
 

@@ -18,10 +18,10 @@ use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::error::Error;
 use crate::access::Deed;
 use crate::app::{App, Who};
 use crate::caller::Caller;
+use crate::error::Error;
 use crate::streams::{CHECK, Open};
 use crate::tasks::Change;
 

@@ -12,9 +12,9 @@ use maud::Markup;
 use serde::Deserialize;
 
 use super::{Broken, nobody};
-use crate::api::error::Error;
 use crate::app::App;
 use crate::caller::Secret;
+use crate::error::Error;
 use crate::identity::Way;
 use crate::identity::login::{self, Failed, Logins};
 use crate::identity::session::{self, Holder};

@@ -10,9 +10,9 @@ use maud::Markup;
 use serde::Deserialize;
 
 use super::{Broken, Visitor, shell, to_new};
-use crate::api::error::Error;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::error::Error;
 use crate::field::Field;
 use crate::page::form::{Fields, Said, form};
 use crate::place::Namespace;
