@@ -33,7 +33,9 @@ pub async fn every_page_is_sound_wide_and_narrow_light_and_dark(case: Case<'_>) 
         look_at(&visit.tab, name).await?;
     }
     case.open_gate().await?;
-    visit.tab.forgive("status of 404", 1);
+    for refusal in ["status of 403", "status of 404"] {
+        visit.tab.forgive(refusal, 1);
+    }
     for (name, path) in [
         ("task-succeeded", &*visit.page_of(&succeeded)),
         ("task-failed", &visit.page_of(&failed)),
@@ -41,7 +43,8 @@ pub async fn every_page_is_sound_wide_and_narrow_light_and_dark(case: Case<'_>) 
         ("history", "/history"),
         ("form", "/new"),
         ("api", "/api/docs"),
-        ("not-found", "/ns/no-such/tasks/task"),
+        ("forbidden", "/ns/no-such/tasks/task"),
+        ("not-found", &visit.page_of("no-such")),
     ] {
         visit.tab.open(path).await?;
         if name == "task-failed" {
