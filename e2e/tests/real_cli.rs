@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 const KEY: &str = "model-key-canary";
 const SESSION: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
@@ -87,11 +87,15 @@ impl Desk {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    async fn run(&self, session: &str, prompt: &str) -> (Value, Output) {
+    async fn begin(&self, session: &str, prompt: &str) -> Child {
         let mut child = self.command(session).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(prompt.as_bytes()).await.unwrap();
-        drop(stdin);
+        child
+    }
+
+    async fn run(&self, session: &str, prompt: &str) -> (Value, Output) {
+        let child = self.begin(session, prompt).await;
         let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await.unwrap().unwrap();
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let result = stdout
@@ -165,10 +169,7 @@ async fn a_session_killed_at_a_gate_is_resumed_at_the_same_step() {
         Step::text("After."),
     ]);
     desk.admin.register("killed", &script).await.unwrap();
-    let mut child = desk.command("--session-id").spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(b"Begin. [scenario: killed]").await.unwrap();
-    drop(stdin);
+    let mut child = desk.begin("--session-id", "Begin. [scenario: killed]").await;
     desk.admin.wait_until_waiting("held", LIMIT).await.unwrap();
     child.kill().await.unwrap();
     desk.admin.open("held").await.unwrap();
@@ -184,10 +185,7 @@ async fn a_session_interrupted_at_a_gate_accounts_for_itself_in_its_transcript()
     let Some(desk) = Desk::open().await else { return };
     let script = Script::new([Step::bash("echo one"), Step::text("Held.").waiting_for("held")]);
     desk.admin.register("interrupted", &script).await.unwrap();
-    let mut child = desk.command("--session-id").spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(b"Begin. [scenario: interrupted]").await.unwrap();
-    drop(stdin);
+    let mut child = desk.begin("--session-id", "Begin. [scenario: interrupted]").await;
     desk.admin.wait_until_waiting("held", LIMIT).await.unwrap();
     let process = i32::try_from(child.id().unwrap()).unwrap();
     kill(Pid::from_raw(process), Signal::SIGINT).unwrap();

@@ -3,11 +3,11 @@
 //!
 //! It runs as a process of this machine, but for what is [`installed`]. Not here: what the pages look like.
 
+mod impersonated;
 mod installed;
 mod login;
 mod named;
 pub(super) mod people;
-mod person;
 mod provider;
 pub(super) mod proxy;
 mod signer;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Method, header};
 use serde_json::json;
 
 use super::super::case::Case;
-use super::person::Person;
+use super::impersonated::Impersonated;
 use super::provider::{CLIENT, Provider};
 use super::proxy::Proxy;
 use super::visitor::{Proof, Visitor};
@@ -16,7 +16,7 @@ pub async fn whom_the_identity_provider_names_acts_as_themselves(
     case: Case<'_>,
 ) -> anyhow::Result<()> {
     let here = case.site.apart("web-login", &[]).await?;
-    let ana = Person::arrive(&here, "ana@example.com").await?;
+    let ana = Impersonated::arrive(&here, "ana@example.com").await?;
     let provider = Provider::start(&here).await?;
     let issuer = format!("--oidc-issuer={}", provider.url);
     let client = format!("--oidc-client-id={CLIENT}");

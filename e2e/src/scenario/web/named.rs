@@ -7,8 +7,8 @@ use axum::http::Method;
 use serde_json::json;
 
 use super::super::case::Case;
+use super::impersonated::Impersonated;
 use super::people::{EVERYBODY, token};
-use super::person::Person;
 use super::proxy::Proxy;
 use super::visitor::{Proof, Visitor};
 use crate::install;
@@ -17,7 +17,7 @@ pub async fn whom_the_proxy_in_front_names_acts_as_themselves(
     case: Case<'_>,
 ) -> anyhow::Result<()> {
     let here = case.site.apart("web-named", &[]).await?;
-    let ana = Person::arrive(&here, "ana@example.com").await?;
+    let ana = Impersonated::arrive(&here, "ana@example.com").await?;
     EVERYBODY[2].arrive(&here, &here.namespace).await?;
     let identity = ["--identity=header", "--header-from=127.0.0.0/8", &ana.flag()];
     let web = Proxy::start_as(&here, &identity).await?;

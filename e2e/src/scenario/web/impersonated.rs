@@ -10,14 +10,14 @@ use super::super::site::Site;
 use crate::install::{self, apply};
 
 /// A user of the apiserver whom the web may impersonate in one test.
-pub struct Person {
+pub struct Impersonated {
     /// What the web puts before each name, other in each test.
-    pub prefix: String,
+    prefix: String,
     /// The name, with the prefix.
     pub user: String,
 }
 
-impl Person {
+impl Impersonated {
     /// This person, who from now on may edit tasks in the namespace, by the web or otherwise.
     pub async fn arrive(here: &Site, name: &str) -> anyhow::Result<Self> {
         let prefix = format!("{}:", here.namespace);
